@@ -1,0 +1,165 @@
+"""The command line: each command reads arguments, calls one service, prints, exits."""
+
+import sys
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+
+class Exit(IntEnum):
+    """Exit codes, the same for every command."""
+
+    READY = 0
+    BLOCKED = 1
+    USAGE = 2
+    HOLD = 3
+    WAITS = 4
+    PARTLY = 5
+    BUG = 70
+    INTERRUPTED = 130
+
+
+COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("init", "interlock.cli.init:init", "Describe a feature: find its parts, ask the stakes, write what is missing."),
+    ("lock", "interlock.cli.lock:lock", "Pin the bytes of all parts in interlock.lock."),
+    ("check", "interlock.cli.check:check", "Measure what is owed and print the verdict."),
+    ("explain", "interlock.cli.explain:explain", "Say what a check asks, why, and what would satisfy it. Works offline."),
+    ("report", "interlock.cli.report:report", "Write the verdict as html, json, junit, sarif or md."),
+    ("history", "interlock.cli.history:history", "Readiness over time, and what expires next."),
+    ("compare", "interlock.cli.compare:compare", "Compare two recorded results slice by slice, without a bundle."),
+    ("import", "interlock.cli.import_:import_runs", "Turn recorded runs of other tools into a suite and a recorded target."),
+    ("promote", "interlock.cli.promote:promote", "Plan to make the bundle live; applies at once where nobody has to approve."),
+    ("approve", "interlock.cli.promote:approve", "Approve a plan; somebody who is not its author."),
+    ("apply", "interlock.cli.promote:apply", "Make an approved plan live."),
+    ("status", "interlock.cli.status:status", "Which bundle is live, since when, on whose word."),
+    ("rollback", "interlock.cli.rollback:rollback", "Go back at once: the whole bundle, or one part of it."),
+    ("waive", "interlock.cli.waive:waive", "Let one check pass for a while: owner, approver, reason, control, end."),
+    ("keys", "interlock.cli.keys:keys", "Show, make and trust signing keys."),
+)
+
+BUNDLE_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("show", "interlock.cli.bundle:show", "The eight parts with version, digest and pin level."),
+    ("diff", "interlock.cli.bundle:diff", "What changed, part by part, against live or another bundle."),
+    ("verify", "interlock.cli.bundle:verify", "Check a signed verdict, or that the lock equals the bytes."),
+    ("export", "interlock.cli.bundle:export", "Write the bundle, its evidence and verdict into one archive."),
+)
+
+
+EXIT_CODES = (
+    "Exit codes: 0 READY or done, 1 BLOCKED, 2 usage or configuration, 3 HOLD, 4 waiting for approval,\n"
+    "            5 done in part, 70 our bug, 130 interrupted."
+)
+
+
+def overview() -> str:
+    """The first page of help. Written from the table of commands, because importing a parser costs more than it."""
+    groups = (
+        ("Judge", ("init", "lock", "check", "explain", "report", "history", "waive")),
+        ("Go live and back", ("promote", "approve", "apply", "status", "rollback")),
+        ("Without a bundle", ("compare", "import")),
+    )
+    help_of = {name: text for name, _, text in COMMANDS}
+    lines = ["Is this release bundle safe to operate?", "", "Usage: interlock COMMAND [--help]", ""]
+    for title, names in groups:
+        lines += [title, *(f"  {name:<10} {help_of[name]}" for name in names), ""]
+    lines += [
+        "More",
+        f"  {'bundle':<10} {', '.join(name for name, _, _ in BUNDLE_COMMANDS)}: look into a bundle.",
+        f"  {'config':<10} schema: JSON Schema of the file formats, for editors.",
+        f"  {'keys':<10} {help_of['keys']}",
+        "",
+        EXIT_CODES,
+    ]
+    return "\n".join(lines)
+
+
+def build() -> "App":
+    """The command tree; the modules of the commands are imported when one is called."""
+    from cyclopts import App
+
+    from interlock._version import __version__
+
+    app = App(
+        name="interlock",
+        help="Is this release bundle safe to operate?",
+        version=__version__,
+        help_format="plaintext",
+        help_epilogue=EXIT_CODES,
+        result_action="return_value",
+    )
+    for name, target, help in COMMANDS:
+        app.command(target, name=name, help=help)
+    bundle = App(name="bundle", help="Look into a bundle: show, diff, verify, export.", help_format="plaintext")
+    for name, target, help in BUNDLE_COMMANDS:
+        bundle.command(target, name=name, help=help)
+    app.command(bundle)
+    config = App(name="config", help="The file formats.", help_format="plaintext")
+    config.command("interlock.cli.config:schema", name="schema", help="JSON Schema of a file format, for editors.")
+    app.command(config)
+    return app
+
+
+def command_fault(argv: list[str]) -> str | None:
+    """Why `interlock …` does not parse; None when it does. Used to lint the fenced commands of a runbook."""
+    from cyclopts import CycloptsError
+
+    if not argv or argv[0] != "interlock":
+        return "it does not start with `interlock`"
+    try:
+        build().parse_args(argv[1:], print_error=False, exit_on_error=False)
+    except CycloptsError as error:
+        return str(error).splitlines()[0]
+    return None
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and give its exit code; every expected error is printed, none escapes."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words in ([], ["--help"], ["-h"]):
+        print(overview())
+        return Exit.READY
+    from interlock.core.errors import InterlockError
+
+    try:
+        result = build()(words, exit_on_error=False, print_error=False)
+    except InterlockError as error:
+        print(error.render(), file=sys.stderr)
+        return EXIT_OF.get(error.code, Exit.USAGE)
+    except KeyboardInterrupt:
+        print("interrupted; what was measured is kept, run the same command again", file=sys.stderr)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return Exit.READY
+    except Exception as error:
+        return _unexpected(error)
+    return int(result) if isinstance(result, int) else Exit.READY
+
+
+EXIT_OF: dict[str, int] = {
+    "promotion.refused": Exit.BLOCKED,
+    "rollback.constraint": Exit.BLOCKED,
+    "cap": Exit.HOLD,
+}
+"""Errors that are a verdict rather than wrong usage."""
+
+
+def _unexpected(error: Exception) -> int:
+    from cyclopts import CycloptsError
+
+    if isinstance(error, CycloptsError):
+        print(f"error[usage]: {error}\n  help: interlock --help", file=sys.stderr)
+        return Exit.USAGE
+    import traceback
+
+    traceback.print_exception(error)
+    print("error[bug]: this is a fault of Interlock; please report the lines above", file=sys.stderr)
+    return Exit.BUG
+
+
+def main() -> None:
+    """The `interlock` program."""
+    sys.exit(run())

@@ -1,0 +1,102 @@
+"""Operations: how a feature is switched, capped, rolled out, watched and paged (format 1)."""
+
+from itertools import pairwise
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from interlock.core.document import Str, Strict
+
+
+class SwitchSpec(Strict):
+    """A switch that can turn something off; any switch that is off wins."""
+
+    id: Str
+    scope: Literal["global", "feature", "model", "tool", "slice", "tenant"]
+
+
+class FallbackSpec(Strict):
+    """The path without AI: what answers when the feature is off."""
+
+    kind: Literal["rules", "template", "search", "queue", "human"]
+    call: Str = Field(description="what is called: `module:function`, or the name of a queue")
+
+
+class Caps(Strict):
+    """The most that may be spent, in US dollars. A cap that is missing or not positive is for CAP-01 to find."""
+
+    request_usd: float | None = None
+    tenant_day_usd: float | None = None
+    day_usd: float | None = None
+
+
+class RolloutStep(Strict):
+    """A share of the traffic, and what must be seen before the next one: samples and time, both."""
+
+    share: float = Field(gt=0, le=1)
+    min_samples: int = Field(ge=1)
+    min_minutes: int = Field(ge=0)
+
+
+class Rollout(Strict):
+    """The steps from few to all."""
+
+    steps: tuple[RolloutStep, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _grows(self) -> Self:
+        shares = [step.share for step in self.steps]
+        if any(later <= earlier for earlier, later in pairwise(shares)):
+            raise ValueError("must have steps whose shares grow")
+        return self
+
+
+SignalName = Literal[
+    "groundedness_failure_rate",
+    "schema_failure_rate",
+    "tool_failure_rate",
+    "escalation_rate",
+    "abstention_rate",
+    "cost_per_success_usd",
+    "mix_drift",
+]
+
+
+class AlertSpec(Strict):
+    """When somebody is called. What silence of the data means must be chosen."""
+
+    signal: SignalName
+    above: float = Field(ge=0)
+    for_minutes: int = Field(ge=1)
+    no_data: Literal["page", "hold", "ok"]
+    to: tuple[Str, ...] = Field(min_length=1, description="teams of the rota")
+
+
+class Operations(Strict):
+    """One `operations.yaml`."""
+
+    operations: Literal[1]
+    switches: tuple[SwitchSpec, ...] = ()
+    fallback: FallbackSpec | None = None
+    caps: Caps = Caps()
+    on_parse_failure: Literal["abstain", "escalate"] = Field(description="the declared safe path")
+    rota: dict[Str, tuple[Str, ...]] = Field(description="names of people by team, first called first")
+    rollout: Rollout | None = None
+    alerts: tuple[AlertSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        ids = [switch.id for switch in self.switches]
+        if twice := next((name for name in ids if ids.count(name) > 1), None):
+            raise ValueError(f"has two switches `{twice}`")
+        if empty := next((team for team, people in self.rota.items() if not people), None):
+            raise ValueError(f"has nobody in team `{empty}` of the rota")
+        for alert in self.alerts:
+            if absent := next((team for team in alert.to if team not in self.rota), None):
+                raise ValueError(f"sends `{alert.signal}` to `{absent}`, which is no team of the rota")
+        return self
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Everybody in the rota."""
+        return frozenset(name for team in self.rota.values() for name in team)

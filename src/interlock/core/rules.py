@@ -1,0 +1,272 @@
+"""The rule of each check that this version can decide: what was seen meets what is asked.
+
+A rule takes the data of one piece of evidence and the profile's limits. It never invents a pass: too few
+data, a broken run or an empty measurement is `owed`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from interlock.core.checks import Limits
+from interlock.core.estimate import Clears, Estimate, cases_to_certify, clears, lower_bound, stays_below, upper_bound
+from interlock.core.evidence import Gap
+
+
+class Standing(StrEnum):
+    """How a check stands."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    OWED = "owed"
+    WAIVED = "waived"
+    NA = "n/a"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a rule says of one measurement: what was seen → what it proves → what is asked."""
+
+    standing: Standing
+    seen: str
+    proves: str
+    asked: str
+    details: tuple[str, ...] = ()
+    gap: Gap | None = None
+
+
+Rule = Callable[[Mapping[str, Any], Limits], Ruling]
+
+
+def percent(rate: float) -> str:
+    """A rate in [0, 1] as per cent with one decimal.
+
+    >>> percent(0.9251)
+    '92.5 %'
+    """
+    return f"{100 * rate:.1f} %"
+
+
+def _least(passes: int, n: int) -> float:
+    return lower_bound(passes, n).low
+
+
+def _most(passes: int, n: int) -> float:
+    return upper_bound(passes, n).high
+
+
+def _owed(seen: str, proves: str, asked: str, gap: Gap, details: Sequence[str] = ()) -> Ruling:
+    return Ruling(Standing.OWED, seen, proves, asked, tuple(details), gap)
+
+
+def rule_findings(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """No finding in something that was really examined. `{examined, what, findings: [{message, file, line}], asked}`."""
+    findings, examined, what = data["findings"], data["examined"], data["what"]
+    asked = data.get("asked", "no finding")
+    if findings:
+        details = tuple(_place(finding) for finding in findings)
+        return Ruling(Standing.FAIL, details[0] + (f" (+{len(details) - 1} more)" if len(details) > 1 else ""),
+                      f"{len(findings)} findings in {examined} {what}", asked, details)  # fmt: skip
+    if examined == 0:
+        return _owed(f"0 {what} examined", "nothing", asked, Gap.THIN)
+    if data.get("owed"):
+        return _owed(
+            f"{examined} {what}, no finding", "only the half that a file can show", data["owed"], Gap.INSTRUMENT
+        )
+    return Ruling(Standing.PASS, f"{examined} {what}, no finding", "the rule holds for these bytes", asked)
+
+
+def _place(finding: Mapping[str, Any]) -> str:
+    where = finding.get("file") or ""
+    if where and finding.get("line"):
+        where += f":{finding['line']}"
+    return f"{where}: {finding['message']}" if where else str(finding["message"])
+
+
+def rule_pins(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """Every part is held at least at the profile's pin level. `{pins: [{part, level, alias}]}`."""
+    level = int(limits.pin_level)
+    asked = f"P{level} or firmer" + ("" if level >= 2 else ", no alias such as `latest`")
+    weak = [
+        pin for pin in data["pins"] if int(pin["level"][1:]) > level or (pin.get("alias") and level < 2)
+    ]  # fmt: skip
+    seen = ", ".join(f"{pin['part']} {pin['level']}" for pin in data["pins"])
+    if not data["pins"]:
+        return _owed("no part to pin", "nothing", asked, Gap.THIN)
+    if weak:
+        details = tuple(f"{pin['part']}: {pin.get('alias') or pin['why']}" for pin in weak)
+        return Ruling(Standing.FAIL, f"{weak[0]['part']} is held at {weak[0]['level']}: {weak[0]['why']}",
+                      "it can change without a diff", asked, details)  # fmt: skip
+    return Ruling(Standing.PASS, seen, "a change of any of them is a new digest", asked)
+
+
+def rule_ran(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """EVAL-01. `{cases, ran, broken: {kind: n}, calls, traced, truncated}`; counts are of cases."""
+    need, broken, cases = int(limits.min_cases), sum(data["broken"].values()), data["cases"]
+    asked = f"at least {need} cases, calls > 0, a trace id each, broken at most {percent(limits.broken_max)}"
+    kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(data["broken"].items()))
+    seen = f"{data['ran']} of {cases} cases ran, {data['calls']} calls, {broken} broken" + (
+        f" ({kinds})" if kinds else ""
+    )
+    if data["truncated"]:
+        return _owed(seen, "the run was cut short, so it shows nothing of the rest", asked, Gap.BROKEN)
+    if cases == 0 or data["calls"] == 0:
+        return _owed(seen, "nothing was called, so nothing was tested", asked, Gap.BROKEN)
+    if broken / cases > limits.broken_max:
+        return _owed(seen, f"{percent(broken / cases)} of the cases say nothing of the bundle", asked, Gap.BROKEN)
+    if data["traced"] < data["ran"]:
+        return _owed(seen, f"{data['ran'] - data['traced']} cases have no trace id", asked, Gap.BROKEN)
+    if data["ran"] < need:
+        return _owed(seen, f"too few for this profile: {need - data['ran']} cases are missing", asked, Gap.THIN)
+    return Ruling(Standing.PASS, seen, "the suite exercised this bundle through the app", asked)
+
+
+def rule_critical(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """EVAL-02. `{slices: [{slice, critical, passes, n, floors: [{scorer, floor, passes, n}]}], must_pass_failed: [id]}`."""
+    ceiling = limits.critical_failure_max
+    asked = (
+        "critical slices without a failure"
+        + (f", failures at most {percent(ceiling)} (95 % sure)" if ceiling < 1 else "")
+        + "; every floor cleared"
+    )
+    bad, thin = [f"must-pass case `{id}` failed" for id in data["must_pass_failed"]], []
+    critical = [row for row in data["slices"] if row["critical"]]
+    for row in critical:
+        failures, n = row["n"] - row["passes"], row["n"]
+        if failures:
+            bad.append(f"{row['slice']}: {failures} of {n} critical cases failed")
+        elif n == 0:
+            thin.append(f"{row['slice']}: no case ran")
+        elif ceiling < 1 and _most(0, n) > ceiling:
+            need = cases_to_certify(1 - ceiling)
+            thin.append(
+                f"{row['slice']}: 0 of {n} failed, which only proves at most {percent(_most(0, n))}; {need} cases could prove {percent(ceiling)}"
+            )
+    for row in data["slices"]:
+        for floor in row["floors"]:
+            name = f"{row['slice']} {floor['scorer']}"
+            passes, n = floor["passes"], floor["n"]
+            state = clears(floor["floor"], Estimate.of(passes, n))
+            if state is Clears.FAIL:
+                bad.append(
+                    f"{name}: {passes} of {n} right proves at most {percent(_most(passes, n))}; you ask {percent(floor['floor'])}"
+                )
+            elif state is Clears.UNDECIDED:
+                low = percent(_least(passes, n)) if n else "nothing"
+                thin.append(
+                    f"{name}: {passes} of {n} right proves only at least {low}; you ask {percent(floor['floor'])}"
+                )
+    decided = len(critical) + sum(len(row["floors"]) for row in data["slices"])
+    if bad:
+        return Ruling(Standing.FAIL, bad[0] + (f" (+{len(bad) - 1} more)" if len(bad) > 1 else ""),
+                      "it is not ready where it matters", asked, tuple(bad + thin))  # fmt: skip
+    if decided == 0:
+        return _owed("no slice is marked critical and no floor is declared", "nothing was asked", asked, Gap.THIN)
+    if thin:
+        return _owed(
+            thin[0] + (f" (+{len(thin) - 1} more)" if len(thin) > 1 else ""),
+            "no failure, but too few cases to prove it",
+            asked,
+            Gap.THIN,
+            thin,
+        )
+    return Ruling(Standing.PASS, f"{decided} requirements hold", "each with its exact 95 % bound", asked)
+
+
+def rule_regression(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """EVAL-03. `{baseline, slices: [{slice, verdict, broke, fixed, n, delta, low, high, margin, decides_at, why}], overall}`."""
+    asked = "no slice worse than its margin, with enough cases to say so"
+    rows = data["slices"]
+    failed = [row for row in rows if row["verdict"] == "fail"]
+    open_ = [row for row in rows if row["verdict"] == "owed"]
+    overall = data.get("overall") or {}
+    average = f"; overall {overall['fixed']} fixed, {overall['broke']} broke" if overall else ""
+    if failed:
+        worst = min(failed, key=lambda row: row["delta"])
+        return Ruling(Standing.FAIL, f"{worst['slice']}: {worst['broke']} broke, {worst['fixed']} fixed of {worst['n']}{average}",
+                      worst["why"], asked, tuple(f"{row['slice']}: {row['why']}" for row in failed + open_))  # fmt: skip
+    if not rows or all(row["n"] == 0 for row in rows):
+        return _owed("no case ran on both bundles", "nothing", asked, Gap.BROKEN)
+    if open_:
+        worst = min(open_, key=lambda row: row["low"])
+        return _owed(f"{len(open_)} of {len(rows)} slices are undecided, first {worst['slice']}: {worst['broke']} broke, {worst['fixed']} fixed of {worst['n']}{average}",
+                     worst["why"], asked, Gap.THIN, [f"{row['slice']}: {row['why']}" for row in open_])  # fmt: skip
+    return Ruling(Standing.PASS, f"{len(rows)} slices compared with {data['baseline'][7:19]}{average}",
+                  "no slice is worse than its margin", asked)  # fmt: skip
+
+
+def rule_abstention(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """SAFE-02. `{should: {passes, n}, wrongly: {count, n}}`: both halves, always together."""
+    kept, n_should = data["should"]["passes"], data["should"]["n"]
+    refused, n_scope = data["wrongly"]["count"], data["wrongly"]["n"]
+    asked = f"abstained when it should: at least {percent(limits.abstain_min)}; wrongly refused: at most {percent(limits.refused_max)}"
+    seen = f"abstained or escalated on {kept} of {n_should} that have no answer; refused {refused} of {n_scope} that have one"
+    if n_should == 0 or n_scope == 0:
+        return _owed(seen, "one half was not tested", asked, Gap.THIN)
+    should = clears(limits.abstain_min, Estimate.of(kept, n_should))
+    wrongly = stays_below(limits.refused_max, Estimate.of(refused, n_scope))
+    proves = (
+        f"at least {percent(_least(kept, n_should))} and at most {percent(_most(refused, n_scope))} (each 95 % sure)"
+    )
+    if Clears.FAIL in (should, wrongly):
+        half = (
+            f"at most {percent(_most(kept, n_should))} of them"
+            if should is Clears.FAIL
+            else f"at least {percent(_least(refused, n_scope))} refused wrongly"
+        )
+        return Ruling(Standing.FAIL, seen, half, asked)
+    if Clears.UNDECIDED in (should, wrongly):
+        return _owed(seen, proves, asked, Gap.THIN)
+    return Ruling(Standing.PASS, seen, proves, asked)
+
+
+def rule_parse(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """PRS-01. `{evals: {ok, attempted}, fuzz: {handled, n, missed: [name]}}`."""
+    ok, attempted = data["evals"]["ok"], data["evals"]["attempted"]
+    handled, n = data["fuzz"]["handled"], data["fuzz"]["n"]
+    asked = f"at least {percent(limits.parse_min)} of the outputs parse, and every fuzzed output is handled"
+    seen = f"{ok} of {attempted} outputs parsed; {handled} of {n} fuzzed outputs handled"
+    if n and handled < n:
+        return Ruling(Standing.FAIL, seen, "a malformed output was taken for a good one, or crashed the app", asked,
+                      tuple(f"fuzz: {name}" for name in data["fuzz"]["missed"]))  # fmt: skip
+    if attempted == 0 or n == 0:
+        return _owed(seen, "one half was not tested", asked, Gap.THIN)
+    state = clears(limits.parse_min, Estimate.of(ok, attempted))
+    proves = f"a parse rate of at least {percent(_least(ok, attempted))} (95 % sure)"
+    if state is Clears.FAIL:
+        return Ruling(Standing.FAIL, seen, f"at most {percent(_most(ok, attempted))}", asked)
+    if state is Clears.UNDECIDED:
+        need = cases_to_certify(limits.parse_min, failures=attempted - ok)
+        return _owed(seen, f"{proves}; {need} outputs with no further failure could prove it", asked, Gap.THIN)
+    return Ruling(Standing.PASS, seen, proves, asked)
+
+
+def rule_governance(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """GOV-04. `{stakes: bool, derived, declared, lighter_approved_by, missing: [name]}`."""
+    asked = "purpose, data classes and stakes answered; a profile no lighter than they derive"
+    if data["missing"]:
+        return Ruling(
+            Standing.FAIL, f"not answered: {', '.join(data['missing'])}", "the profile rests on nothing", asked
+        )
+    lighter = _WEIGHT[data["declared"]] < _WEIGHT[data["derived"]]
+    seen = f"the stakes derive `{data['derived']}`, the manifest says `{data['declared']}`"
+    if lighter and not data.get("lighter_approved_by"):
+        return Ruling(Standing.FAIL, seen, "the bar is lighter than the stakes", asked)
+    if lighter:
+        return Ruling(Standing.PASS, seen, f"the lighter profile was approved by {data['lighter_approved_by']}", asked)
+    return Ruling(Standing.PASS, seen, "the bar fits the stakes", asked)
+
+
+_WEIGHT = {"light": 0, "standard": 1, "regulated": 2}
+
+RULES: Mapping[str, Rule] = {
+    "BND-01": rule_findings, "BND-03": rule_findings, "PIN-01": rule_pins,
+    "CMP-01": rule_findings, "CMP-02": rule_findings, "CMP-03": rule_findings,
+    "GOV-01": rule_findings, "GOV-02": rule_findings, "GOV-03": rule_findings, "GOV-04": rule_governance,
+    "SAFE-02": rule_abstention, "SAFE-07": rule_findings,
+    "EVAL-01": rule_ran, "EVAL-02": rule_critical, "EVAL-03": rule_regression,
+    "EVAL-06": rule_findings, "EVAL-09": rule_findings,
+    "PRS-01": rule_parse, "PRS-02": rule_findings, "DOM-01": rule_findings, "DOM-02": rule_findings,
+    "ROLL-06": rule_findings, "CAP-01": rule_findings, "RUN-01": rule_findings,
+}  # fmt: skip

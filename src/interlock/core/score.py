@@ -1,0 +1,137 @@
+"""What a target replied to one case, and what each scorer said of it: Scored or Unscored, never NaN."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the app answered, in the one shape that evals, the app and traces share.
+
+    outcome: answer | abstain | escalate. text: what the person reads. claims: [{text, cites: [{doc_id, quote}]}].
+    retrieved: [{doc_id, text, score?}]. tool_calls: [{tool, arguments, status}]. output: the structured object that the
+    output schema judges. parse: how many raw model outputs were parsed, and what was wrong with the others.
+    """
+
+    outcome: str
+    text: str
+    claims: tuple[Mapping[str, Any], ...] = ()
+    queue: str | None = None
+    retrieved: tuple[Mapping[str, Any], ...] = ()
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    output: Any = None
+    parse_attempted: int = 0
+    parse_ok: int = 0
+    parse_errors: tuple[str, ...] = ()
+    intent: str | None = None
+    confidence: float | None = None  # logged, never decides
+
+
+class Broken(StrEnum):
+    """Why a run is neither a pass nor a failure of the bundle."""
+
+    TIMEOUT = "timeout"
+    REFUSED = "connection refused"
+    RATE_LIMIT = "rate limit"
+    SERVER = "server error"
+    NO_CALL = "no call made"
+    PROTOCOL = "reply in another shape"
+    RECORDING = "no recorded reply"
+    CAP = "money cap reached"
+    CRASH = "target crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run of a case. Either it has a reply, or it broke and says how.
+
+    cost_usd: US dollars, 0 or more. latency_s: seconds. calls: model or target calls made, at least 1 when it ran.
+    """
+
+    case_id: str
+    repeat: int
+    reply: Reply | None
+    broken: Broken | None = None
+    detail: str = ""
+    calls: int = 0
+    cost_usd: float = 0.0
+    latency_s: float = 0.0
+    trace_id: str = ""
+    reused: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.reply is None) == (self.broken is None):
+            raise ValueError("a trial has a reply or is broken, never both, never neither")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A scorer's finding: value in [0, 1], whether that passes, and why in one plain sentence."""
+
+    scorer: str
+    value: float
+    passed: bool
+    why: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.value <= 1.0:  # also refuses NaN: a comparison with NaN is false
+            raise ValueError(f"a score lies in [0, 1], not {self.value!r}")
+
+
+class Absent(StrEnum):
+    """The three ways of having no score."""
+
+    ERROR = "error"
+    NOT_APPLICABLE = "not_applicable"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """No score, and the reason."""
+
+    scorer: str
+    state: Absent
+    why: str = ""
+
+
+Score = Scored | Unscored
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """All trials of one case with the scores of each."""
+
+    case_id: str
+    slices: tuple[str, ...]
+    unit: str
+    trials: tuple[Trial, ...]
+    scores: tuple[tuple[Score, ...], ...] = field(default=())
+
+    @property
+    def ran(self) -> tuple[int, ...]:
+        """Indexes of the trials that are not broken."""
+        return tuple(i for i, trial in enumerate(self.trials) if trial.reply is not None)
+
+    def value(self, scorer: str = "case") -> float | None:
+        """Mean over the unbroken trials of passing this scorer (`case`: all scorers); None when nothing was scored."""
+        marks = [mark for i in self.ran if (mark := self._mark(i, scorer)) is not None]
+        return sum(marks) / len(marks) if marks else None
+
+    def passed(self, scorer: str = "case") -> bool | None:
+        """Whether every unbroken trial passed; None when nothing was scored."""
+        value = self.value(scorer)
+        return None if value is None else value == 1.0
+
+    def _mark(self, trial: int, scorer: str) -> float | None:
+        scored = [score for score in self.scores[trial] if isinstance(score, Scored)]
+        errors = [score for score in self.scores[trial] if isinstance(score, Unscored) and score.state is Absent.ERROR]
+        if scorer == "case":
+            # A scorer that broke counts against the case: an error never leaves the denominator.
+            return None if not scored and not errors else float(not errors and all(score.passed for score in scored))
+        own = [score for score in scored if score.scorer == scorer]
+        if any(score.scorer == scorer for score in errors):
+            return 0.0
+        return None if not own else float(all(score.passed for score in own))

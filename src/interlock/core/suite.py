@@ -1,0 +1,184 @@
+"""Cases, slices and requirements: what a bundle is asked, and what must hold of its replies."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import Field, JsonValue
+
+from interlock.core.digest import Digest, of_value
+from interlock.core.document import Str, Strict
+from interlock.core.errors import DocumentError
+
+
+class SuiteKind(StrEnum):
+    """What a suite is for; several checks ask for suites of one kind."""
+
+    GOLD = "gold"
+    ADVERSARIAL = "adversarial"
+    BASELINE = "baseline"
+    REGRESSION = "regression"
+    HOLDOUT = "holdout"
+
+
+ReplyKind = Literal["answer", "abstain", "escalate"]
+
+
+class ExpectedCall(Strict):
+    """A tool call that must be made: the tool, and a subset of its arguments."""
+
+    tool: Str
+    arguments: dict[str, JsonValue] = {}
+
+
+class Expect(Strict):
+    """What a good reply has; each key is judged by one scorer, an absent key by none."""
+
+    facts: tuple[str | tuple[str, ...], ...] = Field(default=(), description="each must occur; a list is alternatives")
+    forbid: tuple[Str, ...] = Field(default=(), description="none of these may occur")
+    cites: tuple[Str, ...] = Field(default=(), description="documents of which at least one must be cited")
+    outcome: ReplyKind | tuple[ReplyKind, ...] | None = None
+    queue: Str | None = None
+    tools: tuple[ExpectedCall, ...] | None = Field(default=None, description="calls to be made; `[]` is none at all")
+    forbid_tools: tuple[Str, ...] = ()
+    exact: str | None = None
+    regex: Str | None = None
+    max_latency_s: float | None = Field(default=None, gt=0)
+    max_cost_usd: float | None = Field(default=None, ge=0)
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The permitted outcomes, none when the case does not say."""
+        if self.outcome is None:
+            return ()
+        return (self.outcome,) if isinstance(self.outcome, str) else self.outcome
+
+
+class Case(Strict):
+    """One input and what is expected of the reply."""
+
+    id: Str
+    input: str | None = None
+    messages: tuple[dict[str, JsonValue], ...] | None = None
+    lang: Str | None = None
+    slices: tuple[Str, ...] = Field(min_length=1)
+    expect: Expect
+    source: Str = Field(description="where the case comes from; every case has a source (EVAL-07)")
+    weight: float = Field(default=1.0, gt=0)
+    cluster: str | None = Field(default=None, description="cases of one cluster are not independent")
+    must_pass: bool = False
+    covers: tuple[Str, ...] = Field(default=(), description="`tool:…`, `schema:…`, `rule:…` that this case exercises")
+    context: dict[str, JsonValue] = {}
+
+    def request(self) -> dict[str, Any]:
+        """What the target is given."""
+        asked: dict[str, Any] = {"context": dict(self.context)}
+        if self.messages is not None:
+            asked["messages"] = [dict(message) for message in self.messages]
+        else:
+            asked["input"] = self.input or ""
+        if self.lang:
+            asked["lang"] = self.lang
+        return asked
+
+    @cached_property
+    def request_digest(self) -> Digest:
+        """Name of the request alone: rewording an expectation does not re-ask the target."""
+        return of_value(self.request(), domain="interlock.request.v1")
+
+    @property
+    def unanswerable(self) -> bool:
+        """Whether a plain answer would be wrong: the reply must abstain or escalate (SAFE-02)."""
+        return bool(self.expect.outcomes) and "answer" not in self.expect.outcomes
+
+    @property
+    def unit(self) -> str:
+        """The unit of statistics: the cluster where there is one, else the case."""
+        return self.cluster or self.id
+
+
+class Slice(Strict):
+    """A named part of the cases, with its declared share of real traffic."""
+
+    id: Str
+    title: Str
+    share: float | None = Field(default=None, ge=0, le=1)
+    critical: bool = False
+    owner: Str | None = None
+
+
+class Requirement(Strict):
+    """A floor for an estimate on one slice (`*` is every slice), and the margin of a paired comparison."""
+
+    slice: Str
+    scorer: Str = Field(default="case", description="`case` is the whole case; else the name of one scorer")
+    floor: float | None = Field(default=None, ge=0, le=1)
+    margin: float | None = Field(default=None, gt=0, le=1)
+
+
+class SuiteFile(Strict):
+    """One `evals/*.yaml` file."""
+
+    suite: Str
+    kind: SuiteKind
+    cases: tuple[Str, ...] = Field(min_length=1)
+    slices: tuple[Slice, ...] = Field(min_length=1)
+    requirements: tuple[Requirement, ...] = ()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite with its cases. Case ids are unique and every slice that a case names is declared."""
+
+    name: str
+    kind: SuiteKind
+    cases: tuple[Case, ...]
+    slices: tuple[Slice, ...]
+    requirements: tuple[Requirement, ...] = ()
+    digest: Digest = field(init=False)
+
+    def __post_init__(self) -> None:
+        known = {piece.id for piece in self.slices}
+        seen: set[str] = set()
+        for case in self.cases:
+            if case.id in seen:
+                raise DocumentError(
+                    f"case `{case.id}` occurs twice in suite `{self.name}`", hint="give it an id of its own"
+                )
+            seen.add(case.id)
+            unknown = [name for name in case.slices if name not in known]
+            if unknown:
+                raise DocumentError(
+                    f"case `{case.id}` names slice `{unknown[0]}`, which suite `{self.name}` does not declare",
+                    hint=f"declared slices: {', '.join(sorted(known))}",
+                )
+        for requirement in self.requirements:
+            if requirement.slice not in known and requirement.slice != "*":
+                raise DocumentError(
+                    f"a requirement of suite `{self.name}` names slice `{requirement.slice}`, which is not declared"
+                )
+        object.__setattr__(
+            self,
+            "digest",
+            of_value(
+                {
+                    "name": self.name,
+                    "kind": self.kind.value,
+                    "cases": [case.model_dump(mode="json") for case in self.cases],
+                    "slices": [piece.model_dump(mode="json") for piece in self.slices],
+                    "requirements": [requirement.model_dump(mode="json") for requirement in self.requirements],
+                },
+                domain="interlock.suite.v1",
+            ),
+        )
+
+    def of_slice(self, name: str) -> tuple[Case, ...]:
+        """The cases of one slice."""
+        return tuple(case for case in self.cases if name in case.slices)
+
+    def margin(self, name: str, default: float) -> float:
+        """The non-inferiority margin of a slice: its own, else that of `*`, else the default."""
+        own = [r.margin for r in self.requirements if r.slice == name and r.margin is not None]
+        general = [r.margin for r in self.requirements if r.slice == "*" and r.margin is not None]
+        return min(own) if own else min(general) if general else default

@@ -1,0 +1,1 @@
+"""The verbs: what one does with bundles, evidence and pointers. They know ports, never adapters."""

@@ -1,0 +1,166 @@
+"""Checks meet the evidence that is stored: a verdict for one bundle in one environment, measuring nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from interlock.core.bundle import Bundle
+from interlock.core.catalogue import BY_ID, CATALOGUE
+from interlock.core.checks import NEVER_WAIVED, Check, Level, Limits, level_in
+from interlock.core.digest import Digest, of_value
+from interlock.core.errors import LedgerError
+from interlock.core.manifest import EnvironmentSpec, Part, Profile
+from interlock.core.rules import RULES, Standing
+from interlock.core.verdict import Finding, Outcome, Verdict, Waiver, best_evidence, judge, valid_until, word_of
+from interlock.ports import Records
+from interlock.services.history import approvals_of, last_ready, proven_pairs, reasons_of
+from interlock.services.shelf import fetch
+from interlock.services.waive import open_waivers
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is judged: a bundle, the app build around it, and where."""
+
+    bundle: Bundle
+    app: Digest
+    profile: Profile
+    limits: Limits
+    environment: str
+    spec: EnvironmentSpec
+    earlier: tuple[str, ...]
+    """Less exposed environments, nearest first: where the baseline is sought when nothing is live here."""
+
+
+def baseline(subject: Subject, records: Records) -> Digest | None:
+    """The bundle that this one would replace, or did replace: what EVAL-03 compares with.
+
+    The newest other bundle in the pointer's history of this environment, else of the nearest less exposed one.
+    """
+    for environment in (subject.environment, *subject.earlier):
+        for pointer in reversed(records.pointers.history(environment, subject.bundle.feature)):
+            if pointer.stable != subject.bundle.digest:
+                return pointer.stable
+    return None
+
+
+def inputs(subject: Subject, records: Records) -> Mapping[str, str]:
+    """The named inputs of scopes that are not parts: each a digest of what the ledger says right now."""
+    live = baseline(subject, records)
+    ready = last_ready(records, subject.bundle.feature)
+    untested = sorted(f"{a} {b}" for a, b in subject.bundle.pairs() - proven_pairs(records))
+    approvals = approvals_of(records, subject.bundle.digest, subject.environment)
+    waivers = open_waivers(records, records.clock.now())
+    return {
+        "app": subject.app,
+        "live": live or "none",
+        "changes": of_value(reasons_of(records, subject.bundle), domain="interlock.changes.v1"),
+        "pairs": of_value({"untested": untested, "evals": evals_done(subject, records)}, domain="interlock.pairs.v1"),
+        "chain": _chain(records),
+        "approvals": of_value([[a.approver, sorted(a.roles)] for a in approvals], domain="interlock.approvals.v1"),
+        "waivers": of_value([[w.check, w.until.isoformat()] for w in waivers], domain="interlock.waivers.v1"),
+        "bars": ready or "none",
+    }
+
+
+def _chain(records: Records) -> str:
+    try:
+        records.ledger.verify()
+    except LedgerError as error:
+        return f"broken: {error.message}"
+    return "whole"
+
+
+def evals_done(subject: Subject, records: Records) -> bool:
+    """Whether this very combination of parts passed its evals."""
+    for id in ("EVAL-01", "SAFE-02"):
+        check = BY_ID[id]
+        scope = subject.bundle.scope(check.reads, {"app": subject.app})
+        found = best_evidence(
+            check, scope, records.evidence.find(id), now=records.clock.now(), limits=subject.limits,
+            profile=subject.profile, revoked=records.evidence.revoked(),
+        )  # fmt: skip
+        if found.evidence is None or found.gap or RULES[id](found.evidence.data, subject.limits).standing is not Standing.PASS:
+            return False
+    return True
+
+
+def scope_of(check: Check, subject: Subject, named: Mapping[str, str]) -> tuple[Digest, dict[str, str]]:
+    """The scope of a check for this subject, and the digests that it is made of."""
+    reads = {**subject.bundle.parts(check.reads), **{name: named[name] for name in check.inputs}}
+    return subject.bundle.scope(check.reads, {name: named[name] for name in check.inputs}), reads
+
+
+def absent(check: Check, subject: Subject, named: Mapping[str, str]) -> str | None:
+    """The derived reason why a check does not apply; None when it does."""
+    has_tools, has_retriever = subject.bundle.has(Part.TOOLS), subject.bundle.has(Part.RETRIEVER)
+    if check.id.startswith("ACT-") and not has_tools:
+        return "the feature has no tools"
+    if check.id == "DOM-03" and not has_tools:
+        return "the feature has no tools, so it cannot claim an action"
+    if check.id == "PIN-03" and not (has_tools or has_retriever):
+        return "the feature has neither tools nor retrieval"
+    if "live" in check.inputs and named["live"] == "none":
+        return "nothing was ever live here, so there is nothing to compare with"
+    return None
+
+
+def find(check: Check, subject: Subject, named: Mapping[str, str], records: Records) -> Finding:
+    """The stored evidence for a check and this subject, or the gap."""
+    scope, _ = scope_of(check, subject, named)
+    return best_evidence(
+        check, scope, records.evidence.find(check.id), now=records.clock.now(), limits=subject.limits,
+        profile=subject.profile, revoked=records.evidence.revoked(),
+    )  # fmt: skip
+
+
+def assess(subject: Subject, records: Records, *, at: datetime | None = None) -> Verdict:
+    """The verdict from stored evidence alone."""
+    named = inputs(subject, records)
+    now = at or records.clock.now()
+    waivers = open_waivers(records, now)
+    outcomes: list[Outcome] = []
+    for check in CATALOGUE:
+        level = level_in(check, subject.profile, subject.spec.stage, frozenset(subject.spec.also))
+        scope, _ = scope_of(check, subject, named)
+        outcomes.append(
+            judge(
+                check,
+                find(check, subject, named, records),
+                level=level,
+                limits=subject.limits,
+                absent=absent(check, subject, named),
+                waiver=next((w for w in waivers if _applies(w, check, scope, subject.profile)), None),
+                now=now,
+            )
+        )
+    return Verdict(
+        feature=subject.bundle.feature,
+        bundle=subject.bundle.digest,
+        environment=subject.environment,
+        stage=subject.spec.stage,
+        profile=subject.profile,
+        word=word_of(outcomes),
+        outcomes=tuple(outcomes),
+        produced_at=now,
+        valid_until=valid_until(outcomes),
+        components=subject.bundle.parts(Part),
+        compared_to=baseline(subject, records),
+        app=subject.app,
+        pairs=subject.bundle.pairs(),
+    )
+
+
+def _applies(waiver: Waiver, check: Check, scope: Digest, profile: Profile) -> bool:
+    return waiver.check == check.id and waiver.scope == scope and check.id not in NEVER_WAIVED[profile]
+
+
+def asked(verdict: Verdict) -> tuple[Outcome, ...]:
+    """The outcomes that this environment asks for."""
+    return tuple(outcome for outcome in verdict.outcomes if outcome.level is Level.REQUIRED)
+
+
+def changed_parts(subject: Subject, records: Records) -> tuple[Part, ...]:
+    """The parts that differ from the baseline; all of them when there is none."""
+    before = baseline(subject, records)
+    return tuple(subject.bundle.components) if before is None else subject.bundle.changed_from(fetch(records, before)[0])

@@ -1,0 +1,296 @@
+"""The main job: see what is owed, measure just that within the cap, sign the evidence, and give the verdict."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from interlock.core.bundle import Bundle
+from interlock.core.catalogue import BY_ID, CATALOGUE
+from interlock.core.checks import Check
+from interlock.core.digest import Digest
+from interlock.core.evidence import Evidence, Gap, Method, evidence_to_json
+from interlock.core.manifest import Manifest, Part
+from interlock.core.suite import Suite
+from interlock.core.verdict import Verdict, verdict_to_json
+from interlock.ports import Bench, Progress, Records, Tree
+from interlock.services.assess import Subject, absent, assess, baseline, find, inputs, scope_of
+from interlock.services.history import readings, record_check
+from interlock.services.ledger_checks import LEDGER, LedgerContext, hybrids
+from interlock.services.lock import Resolved
+from interlock.services.measure import Measured, Measurer
+from interlock.services.parts import Loaded, StaticContext, load_parts
+from interlock.services.shelf import ShelfTree, fetch, keep
+from interlock.services.static_bundle import STATIC as STATIC_BUNDLE
+from interlock.services.static_policy import METHODS
+from interlock.services.static_policy import STATIC as STATIC_POLICY
+
+STATIC = {**STATIC_BUNDLE, **STATIC_POLICY}
+STATIC_IDS = frozenset(STATIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A check whose evidence does not exist for these bytes, and why."""
+
+    check: str
+    gap: Gap
+    can_measure: bool
+    reads: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CheckPlan:
+    """What a check run would do, before it spends anything.
+
+    changed: parts that differ from the bundle that was checked before, with the checks that read them.
+    """
+
+    bundle: Digest
+    environments: tuple[str, ...]
+    changed: Mapping[str, tuple[str, ...]]
+    owed: tuple[Owed, ...]
+    asked: int
+    reused: int
+    calls_max: int
+    cost_max_usd: float | None
+    cost_cap_usd: float | None
+
+    @property
+    def measure(self) -> tuple[str, ...]:
+        """The checks that this run is going to measure."""
+        return tuple(owed.check for owed in self.owed if owed.can_measure)
+
+
+@dataclass(frozen=True)
+class CheckRun:
+    """What a check run did."""
+
+    plan: CheckPlan
+    verdicts: tuple[Verdict, ...]
+    measured: tuple[str, ...]
+    calls: int = 0
+    reused: int = 0
+    cost_usd: float = 0.0
+    broken: Mapping[str, int] = field(default_factory=dict)
+    truncated: bool = False
+    envelopes: Mapping[str, Digest] = field(default_factory=dict)
+
+    def verdict(self, environment: str) -> Verdict:
+        """The verdict for one environment."""
+        return next(verdict for verdict in self.verdicts if verdict.environment == environment)
+
+
+@dataclass
+class Desk:
+    """One check run at work: the bundle on the table, the stores, and the bench."""
+
+    resolved: Resolved
+    loaded: Loaded
+    lock: Bundle | None
+    records: Records
+    bench: Bench
+    progress: Progress
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest that is on the table."""
+        return self.resolved.manifest
+
+    def subject(self, environment: str, bundle: Bundle | None = None) -> Subject:
+        """The bundle in one environment."""
+        return subject_of(self.loaded, bundle or self.loaded.bundle, self.resolved.app, environment)
+
+    @property
+    def locked(self) -> bool:
+        """Whether the lock is of these bytes: nothing is spent on bytes that are not locked."""
+        return self.lock is not None and self.lock.digest == self.loaded.bundle.digest
+
+
+def subject_of(loaded: Loaded, bundle: Bundle, app: Digest, environment: str) -> Subject:
+    """A bundle in one environment, under the release terms of what is loaded."""
+    release = loaded.release
+    order = list(release.environments)
+    return Subject(
+        bundle, app, release.profile, release.limits, environment, release.environments[environment],
+        tuple(reversed(order[: order.index(environment)])),
+    )  # fmt: skip
+
+
+def plan_check(desk: Desk, environments: Sequence[str], *, again: bool = False) -> CheckPlan:
+    """What is owed for these environments, and what measuring it would cost. Spends nothing.
+
+    A check is owed when any of the environments has no usable evidence for it. `again` owes every eval anew.
+    """
+    owed: dict[str, Owed] = {}
+    for environment in environments:
+        subject = desk.subject(environment)
+        named = inputs(subject, desk.records)
+        for check in CATALOGUE:
+            if absent(check, subject, named) is not None:
+                continue
+            gap = _gap(check, subject, named, desk.records, again=again)
+            if gap is not None and check.id not in owed:
+                can = check.instrument is not None and (desk.locked or check.id in STATIC)
+                owed[check.id] = Owed(check.id, gap, can, tuple(part.value for part in Part if part in check.reads))
+    measurer = _measurer(desk)
+    cost = measurer.plan([id for id, row in owed.items() if row.can_measure], _baselines(desk, environments), again=again)
+    return CheckPlan(
+        desk.loaded.bundle.digest, tuple(environments), _changed(desk, environments), tuple(owed.values()),
+        cost.asked, cost.reused, cost.calls_max, cost.cost_max_usd, desk.manifest.run.cost_cap_usd,
+    )  # fmt: skip
+
+
+def _gap(check: Check, subject: Subject, named: Mapping[str, str], records: Records, *, again: bool) -> Gap | None:
+    if check.instrument is None:
+        return Gap.INSTRUMENT
+    found = find(check, subject, named, records)
+    if again and check.instrument in ("eval", "probe"):
+        return Gap.STALE
+    if found.gap is Gap.METHOD:
+        return None  # measuring again would find the same declaration
+    return found.gap
+
+
+def _changed(desk: Desk, environments: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Parts that differ from the bundle of the newest check run, and for each the applicable checks that read it."""
+    earlier = [reading.bundle for reading in readings(desk.records) if reading.bundle != desk.loaded.bundle.digest]
+    if not earlier:
+        return {}
+    before, _ = fetch(desk.records, earlier[-1])
+    applicable: set[str] = set()
+    for environment in environments:
+        subject = desk.subject(environment)
+        named = inputs(subject, desk.records)
+        applicable |= {check.id for check in CATALOGUE if absent(check, subject, named) is None}
+    return {
+        part.value: tuple(check.id for check in CATALOGUE if part in check.reads and check.id in applicable)
+        for part in desk.loaded.bundle.changed_from(before)
+    }
+
+
+def _baselines(desk: Desk, environments: Sequence[str]) -> dict[Digest, list[str]]:
+    found: dict[Digest, list[str]] = {}
+    for environment in environments:
+        before = baseline(desk.subject(environment), desk.records)
+        if before is not None:
+            found.setdefault(before, []).append(environment)
+    return found
+
+
+def _measurer(desk: Desk) -> Measurer:
+    return Measurer(desk.manifest, desk.resolved.app, desk.records, desk.bench, desk.progress)
+
+
+async def check(desk: Desk, environments: Sequence[str], *, again: bool = False, ways_back: bool = False) -> CheckRun:
+    """Measure what is owed, within the money cap, and judge every environment.
+
+    Static checks first, then the evals (one run answers them all), then what the ledger says, because that may rest on
+    the evals of this very run. Evidence is signed and stored the moment it exists, so that an interrupted run resumes.
+    """
+    keep(desk.records, desk.loaded.bundle, desk.loaded.tree)
+    plan = plan_check(desk, environments, again=again)
+    done: list[str] = []
+    static = StaticContext(
+        desk.loaded, desk.manifest.app.capabilities, desk.lock, desk.bench.command_fault, desk.loaded.release.limits
+    )
+    for id in plan.measure:
+        if id in STATIC:
+            _store(desk, environments[0], desk.loaded.bundle, id, STATIC[id](static), METHODS.get(id, Method.MEASURED))
+            done.append(id)
+    measurer = _measurer(desk)
+    total = Measured()
+    wanted = [id for id in plan.measure if BY_ID[id].instrument in ("eval", "probe")]
+    if wanted and desk.locked:
+        total = await measurer.measure(desk.loaded, wanted, _baselines(desk, environments), again=again)
+        for id, rows in total.data.items():
+            for environment, data in rows.items():
+                _store(desk, environment or environments[0], desk.loaded.bundle, id, data, Method.MEASURED, run=total.run)
+            done.append(id)
+    if ways_back and desk.locked:
+        total = total.plus(await _prove_ways_back(desk, environments, measurer))
+    for id in plan.measure:
+        if id in LEDGER:
+            for environment in environments:
+                subject = desk.subject(environment)
+                if absent(BY_ID[id], subject, inputs(subject, desk.records)) is None:
+                    data = LEDGER[id](LedgerContext(subject, desk.loaded, desk.records))
+                    _store(desk, environment, desk.loaded.bundle, id, data, Method.MEASURED)
+            done.append(id)
+    return _conclude(desk, environments, plan, tuple(dict.fromkeys(done)), total)
+
+
+async def _prove_ways_back(desk: Desk, environments: Sequence[str], measurer: Measurer) -> Measured:
+    """Run the evals of each single-part hybrid, so that a rollback at 3 a.m. was proven in daylight (ROLL-06)."""
+    total = Measured()
+    for before in _baselines(desk, environments):
+        old, _ = fetch(desk.records, before)
+        for _, hybrid in hybrids(desk.loaded.bundle, old):
+            tree = ShelfTree(hybrid.paths(), desk.records.blobs)
+            keep(desk.records, hybrid, tree)
+            subject = replace(desk.subject(environments[0]), bundle=hybrid)
+            named = inputs(subject, desk.records)
+            wanted = [id for id in ("EVAL-01", "SAFE-02") if _gap(BY_ID[id], subject, named, desk.records, again=False)]
+            if wanted:
+                found = await measurer.measure(load_parts(hybrid, tree), wanted, {}, again=False)
+                for id, rows in found.data.items():
+                    for data in rows.values():
+                        _store(desk, environments[0], hybrid, id, data, Method.MEASURED, run=found.run)
+                total = total.plus(replace(found, data={}))
+    return total
+
+
+def _store(
+    desk: Desk, environment: str, bundle: Bundle, id: str, data: Mapping[str, Any], method: Method, *, run: str = ""
+) -> None:
+    subject = desk.subject(environment, bundle)
+    scope, reads = scope_of(BY_ID[id], subject, inputs(subject, desk.records))
+    evidence = Evidence(id, scope, reads, method, data, desk.records.clock.now(), run=run)
+    subjects = [{"name": part, "digest": {"sha256": d.removeprefix("sha256:")}} for part, d in bundle.parts(BY_ID[id].reads).items() if d != "none"]
+    envelope = desk.records.signer.sign({**evidence_to_json(evidence), "subjects": subjects}, kind="evidence")
+    desk.records.evidence.put(evidence, envelope)
+
+
+def _conclude(
+    desk: Desk, environments: Sequence[str], plan: CheckPlan, done: tuple[str, ...], total: Measured
+) -> CheckRun:
+    verdicts = tuple(assess(desk.subject(environment), desk.records) for environment in environments)
+    envelopes = {}
+    for verdict in verdicts:
+        envelope = desk.records.blobs.put(desk.records.signer.sign(verdict_to_json(verdict), kind="verdict"))
+        envelopes[verdict.environment] = envelope
+        ending = [o for o in verdict.outcomes if o.valid_until is not None and o.valid_until == verdict.valid_until]
+        record_check(
+            desk.records,
+            {
+                "feature": verdict.feature,
+                "bundle": verdict.bundle,
+                "environment": verdict.environment,
+                "verdict": verdict.word.value,
+                "blocking": [outcome.check for outcome in verdict.blocking()],
+                "valid_until": verdict.valid_until.isoformat() if verdict.valid_until else None,
+                "next_to_expire": ending[0].check if ending else "",
+                "measured": list(done),
+                "calls": total.calls,
+                "cost_usd": total.cost_usd,
+                "capabilities": list(desk.manifest.app.capabilities),
+                "pairs": sorted(list(pair) for pair in verdict.pairs),
+                "envelope": envelope,
+            },
+        )
+    return CheckRun(
+        plan, verdicts, done, total.calls, total.reused, total.cost_usd, total.broken, total.truncated, envelopes
+    )
+
+
+def check_static(desk: Desk, suites: Sequence[Suite] = ()) -> dict[str, Mapping[str, Any]]:
+    """The checks that only read files: offline, without stores, in well under a second. For pre-commit."""
+    context = StaticContext(
+        desk.loaded, desk.manifest.app.capabilities, desk.lock, desk.bench.command_fault, desk.loaded.release.limits
+    )
+    return {id: measure(context) for id, measure in STATIC.items()}
+
+
+def load_live(records: Records, digest: Digest) -> tuple[Loaded, Tree]:
+    """A kept bundle, loaded."""
+    bundle, tree = fetch(records, digest)
+    return load_parts(bundle, tree), tree

@@ -1,0 +1,309 @@
+"""Run suites through a target: bounded, resumable, each trial stored before it is scored, nothing paid twice."""
+
+import asyncio
+import secrets
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from interlock.core.broken import BrokenRun
+from interlock.core.digest import Digest, of_value
+from interlock.core.manifest import Part, Price, RunSpec
+from interlock.core.score import Absent, Broken, CaseResult, Score, Scored, Trial, Unscored
+from interlock.core.suite import Case, Suite
+from interlock.ports import Attempt, Chat, Clock, Progress, Scorer, Target, TrialStore
+from interlock.services.calls import TrialChat
+
+if TYPE_CHECKING:
+    from interlock.services.parts import Loaded
+
+BATCH = 64
+"""Trials that are stored together at most."""
+BATCH_S = 0.25
+"""Seconds that a finished trial waits at most before it is stored."""
+BACKOFF_S = 0.25
+"""Pause before the second try of a trial that broke in transport; it doubles from try to try."""
+MAX_WAIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of the suites. `results` by `suite/case`; `calls` and `cost_usd` are of this run, without the reused."""
+
+    id: str
+    upstream: Mapping[str, str]
+    suites: tuple[Suite, ...]
+    results: Mapping[str, CaseResult]
+    truncated: bool
+    calls: int
+    reused: int
+    cost_usd: float
+    started: datetime
+    finished: datetime
+    bundle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run would ask.
+
+    asked, reused: trials. calls_max: calls, if each trial makes as many as the busiest stored one (at least two: the
+    target and a model). cost_max_usd: what the run cannot go beyond, None without a bound. seconds: by the stored
+    trials' median time, None when nothing is stored.
+    """
+
+    asked: int
+    reused: int
+    calls_max: int
+    cost_max_usd: float | None
+    seconds: float | None
+
+
+def trial_key(upstream: Mapping[str, str], case: Case, repeat: int) -> Digest:
+    """The name of a trial: everything upstream of the reply, the request alone, and the repeat."""
+    named = {"upstream": dict(upstream), "request": case.request_digest, "repeat": repeat}
+    return of_value(named, domain="interlock.trial.v1")
+
+
+def plan_run(
+    loaded: "Loaded", suites: Sequence[Suite], *, upstream: Mapping[str, str], trials: TrialStore, run: RunSpec
+) -> RunPlan:
+    """What `evaluate` would ask with the same arguments; asks and spends nothing."""
+    keys = {trial_key(upstream, case, r) for suite in suites for case in suite.cases for r in range(run.repeats)}
+    known = trials.find(keys)
+    asked = len(keys) - len(known)
+    busiest = max((attempt.trial.calls for attempt in known.values()), default=0)
+    price = _price(loaded)
+    free = run.calls == "replay" or (price is not None and not (price.input_per_mtok_usd or price.output_per_mtok_usd))
+    took = [attempt.trial.latency_s for attempt in known.values()]
+    return RunPlan(
+        asked=asked,
+        reused=len(known),
+        calls_max=asked * max(2, busiest),
+        cost_max_usd=0.0 if free or not asked else run.cost_cap_usd,
+        seconds=median(took) * asked / run.concurrency if took else None if asked else 0.0,
+    )
+
+
+def _price(loaded: "Loaded") -> Price | None:
+    model = loaded.bundle.components.get(Part.MODEL)
+    price = None if model is None else model.spec.get("price")
+    return None if price is None else Price.model_validate(price)
+
+
+async def evaluate(
+    loaded: "Loaded",
+    suites: Sequence[Suite],
+    *,
+    root: Path,
+    target: Target,
+    chat: Chat,
+    trials: TrialStore,
+    run: RunSpec,
+    run_id: str,
+    upstream: Mapping[str, str],
+    scorers: Sequence[Scorer],
+    clock: Clock,
+    progress: Progress,
+) -> Run:
+    """Ask what is not stored yet, store each trial, then score all of them.
+
+    Args:
+        root: folder with the bundle's files, from which the app reads.
+        chat: the run's model; a `RecordedChat` keeps, caps and replays.
+        run: concurrency, time limit of a trial, tries, repeats, cap.
+        upstream: digests of all that shapes a reply: the six runtime parts, `app` and `target`.
+    Raises: CancelledError after what was finished has been stored; InterlockError when the target cannot run at all
+        or a store cannot write. A trial that breaks is in the results.
+
+    Two cases with the same request share a trial: the target cannot tell them apart.
+    """
+    started = clock.now()
+    keys = {
+        (suite.name, case.id, r): (trial_key(upstream, case, r), case)
+        for suite in suites
+        for case in suite.cases
+        for r in range(run.repeats)
+    }
+    work = {key: (case, at[2]) for at, (key, case) in keys.items()}
+    known = trials.find(work)
+    runner = _Runner(target, chat, trials, run, run_id, root, loaded.bundle.digest, clock, progress)
+    progress.start(", ".join(suite.name for suite in suites), len(work))
+    try:
+        progress.advance(len(known))
+        await runner.ask(deque((key, case, r) for key, (case, r) in work.items() if key not in known))
+    finally:
+        progress.finish()
+    results: dict[str, CaseResult] = {}
+    for suite in suites:
+        for case in suite.cases:
+            own: list[Trial] = []
+            for r in range(run.repeats):
+                key = keys[suite.name, case.id, r][0]
+                if key in known:
+                    own.append(replace(known[key].trial, case_id=case.id, repeat=r, reused=True))
+                else:
+                    trial = runner.done[key]
+                    own.append(trial if trial.case_id == case.id else replace(trial, case_id=case.id))
+            results[f"{suite.name}/{case.id}"] = score_case(case, own, scorers)
+    return Run(
+        id=run_id,
+        upstream=dict(upstream),
+        suites=tuple(suites),
+        results=results,
+        truncated=runner.truncated,
+        calls=runner.calls,
+        reused=len(known),
+        cost_usd=runner.paid_usd,
+        started=started,
+        finished=clock.now(),
+        bundle=loaded.bundle.digest,
+    )
+
+
+def score_case(case: Case, trials: Sequence[Trial], scorers: Sequence[Scorer]) -> CaseResult:
+    """Each unbroken trial before each scorer; a broken one has no scores."""
+    scores = tuple(
+        () if trial.reply is None else tuple(_score(scorer, case, trial) for scorer in scorers) for trial in trials
+    )
+    return CaseResult(case.id, case.slices, case.unit, tuple(trials), scores)
+
+
+def _score(scorer: Scorer, case: Case, trial: Trial) -> Score:
+    if trial.reply is None:
+        return Unscored(scorer.name, Absent.MISSING, "the trial is broken")
+    try:
+        score = scorer.score(case, trial, trial.reply)
+    except Exception as error:  # noqa: BLE001  a scorer is a plug-in: its fault counts against the case, and is shown
+        return Unscored(scorer.name, Absent.ERROR, f"{type(error).__name__}: {error}"[:300])
+    if not isinstance(score, Scored | Unscored) or score.scorer != scorer.name:
+        return Unscored(scorer.name, Absent.ERROR, f"gave no score of its own but `{score!r}`"[:300])
+    return score
+
+
+class _Runner:
+    """N workers on one queue. `done` holds a trial only after the store has it."""
+
+    def __init__(
+        self,
+        target: Target,
+        chat: Chat,
+        trials: TrialStore,
+        run: RunSpec,
+        run_id: str,
+        root: Path,
+        bundle: str,
+        clock: Clock,
+        progress: Progress,
+    ) -> None:
+        self._target, self._chat, self._trials, self._run, self._run_id = target, chat, trials, run, run_id
+        self._root, self._bundle, self._clock, self._progress = root, bundle, clock, progress
+        self._waiting: list[Attempt] = []
+        self._outside_usd = 0.0
+        self.done: dict[str, Trial] = {}
+        self.truncated = False
+        self.calls = 0
+        self.paid_usd = 0.0
+
+    async def ask(self, work: deque[tuple[str, Case, int]]) -> None:
+        if not work:
+            return
+        workers = [asyncio.create_task(self._worker(work)) for _ in range(min(self._run.concurrency, len(work)))]
+        ticker = asyncio.create_task(self._tick())
+        try:
+            # The ticker never ends by itself: it is there so that a store that cannot write stops the run.
+            await _first_fault(workers, ticker)
+        finally:
+            for task in (*workers, ticker):
+                task.cancel()
+            await asyncio.gather(*workers, ticker, return_exceptions=True)
+            self._flush()
+
+    async def _worker(self, work: deque[tuple[str, Case, int]]) -> None:
+        while work:
+            key, case, repeat = work.popleft()
+            if self.truncated:
+                trial = Trial(case.id, repeat, None, Broken.CAP, "the run had stopped before this case")
+                self.done[key] = trial  # never asked, so nothing to store
+                self._progress.advance()
+                continue
+            trial = await self._tries(key, case, repeat)
+            self._waiting.append(Attempt(key, self._run_id, trial, self._clock.now()))
+            if len(self._waiting) >= BATCH:
+                self._flush()
+            # A target that never waits would otherwise keep the ticker, and a cancellation, from ever running.
+            await asyncio.sleep(0)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(BATCH_S)
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            batch, self._waiting = self._waiting, []
+            self._trials.add(batch)
+            for attempt in batch:
+                self.done[attempt.key] = attempt.trial
+            self._progress.advance(len(batch))
+
+    async def _tries(self, key: str, case: Case, repeat: int) -> Trial:
+        for attempt in range(1, self._run.attempts + 1):
+            trial, fault = await self._once(key, case, repeat)
+            self.calls += trial.calls
+            if fault is None or not fault.retry or attempt == self._run.attempts:
+                break
+            await asyncio.sleep(min(MAX_WAIT_S, max(fault.retry_after_s, BACKOFF_S * 2 ** (attempt - 1))))
+        if trial.broken is Broken.CAP:
+            self.truncated = True
+        return trial
+
+    async def _once(self, key: str, case: Case, repeat: int) -> tuple[Trial, BrokenRun | None]:
+        run = self._run
+        trace_id = secrets.token_hex(16)
+        chat = TrialChat(self._chat, repeat=repeat, trial_key=key, trace_id=trace_id, bundle=self._bundle)
+        start = time.perf_counter()
+        reply, fault, calls, outside = None, None, 0, 0.0
+        try:
+            if run.cost_cap_usd is not None and self._outside_usd > run.cost_cap_usd:
+                raise BrokenRun(Broken.CAP, f"the target has cost {self._outside_usd:.4f} US dollars")
+            async with asyncio.timeout(run.timeout_s):
+                got = await self._target.run(case, repeat=repeat, root=self._root, chat=chat)
+            reply, calls, outside, trace_id = got.reply, got.calls, got.cost_usd, got.trace_id or trace_id
+            if calls + chat.calls == 0:
+                reply, fault = None, BrokenRun(Broken.NO_CALL, "neither a model nor a target was called")
+        except TimeoutError:
+            fault = BrokenRun(Broken.TIMEOUT, f"no reply within {run.timeout_s:g} s")
+        except BrokenRun as error:
+            fault = error
+        if chat.broken is not None:  # whatever the app made of it
+            reply, fault = None, chat.broken
+        latency_s = time.perf_counter() - start + chat.replayed_s
+        self._outside_usd += outside
+        self.paid_usd += outside + chat.paid_usd
+        trial = Trial(
+            case.id,
+            repeat,
+            reply,
+            broken=fault.broken if fault else None,
+            detail=fault.detail if fault else "",
+            calls=calls + chat.calls,
+            cost_usd=outside + chat.cost_usd,
+            latency_s=latency_s,
+            trace_id=trace_id,
+        )
+        return trial, fault
+
+
+async def _first_fault(workers: Sequence["asyncio.Task[None]"], ticker: "asyncio.Task[None]") -> None:
+    """Wait for all workers; raise as soon as one of them, or the ticker, fails."""
+    pending: set[asyncio.Task[None]] = {*workers, ticker}
+    while pending != {ticker}:
+        finished, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in finished:
+            task.result()

@@ -1,0 +1,315 @@
+"""The parts of a bundle, read from its files into the values that everything else works with."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import jsonschema_rs
+from pydantic import BaseModel, Field
+
+from interlock.core.actions import ActionMap
+from interlock.core.answer import AnswerPolicy
+from interlock.core.bundle import Bundle, Component
+from interlock.core.checks import LIMITS, Limits
+from interlock.core.digest import FileEntry, of_bytes
+from interlock.core.document import Document, Marks, Str, Strict, bind, parse_json, parse_jsonl, parse_yaml
+from interlock.core.errors import BundleError, DocumentError, InterlockError, ManyErrors, Place
+from interlock.core.glossary import Glossary
+from interlock.core.manifest import EnvironmentSpec, Part, Profile, Stakes
+from interlock.core.operations import Operations
+from interlock.core.runbook import Guide, parse_guide
+from interlock.core.suite import Case, Suite, SuiteFile
+from interlock.core.tools import Tool, ToolsFile
+from interlock.ports import Tree
+from interlock.services.globs import matching
+from interlock.services.lock import MANIFEST, case_pattern
+
+_NO_MARKS = Marks({}, {})
+_DIALECTS = (
+    "https://json-schema.org/draft/2020-12/schema",
+    "https://json-schema.org/draft/2019-09/schema",
+    "http://json-schema.org/draft-07/schema",
+    "http://json-schema.org/draft-07/schema#",
+)
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+
+class _ReleaseSpec(Strict):
+    """What the runbook component keeps of the manifest, besides the part itself."""
+
+    feature: Str
+    purpose: Str
+    profile: Profile
+    languages: tuple[Str, ...]
+    data_classes: tuple[Str, ...] = ()
+    stakes: Stakes | None = None
+    limits: dict[Str, float] = {}
+    environments: dict[Str, EnvironmentSpec]
+    order: tuple[Str, ...] = Field(description="the environments in the order of exposure")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How the feature is meant to be operated: what the manifest says beside its parts.
+
+    limits: the profile's numbers with those that the manifest replaces. environments: in the order of exposure.
+    owners: by role; not content of the bundle, so empty where only the bundle's own files are at hand.
+    """
+
+    feature: str
+    purpose: str
+    profile: Profile
+    languages: tuple[str, ...]
+    data_classes: tuple[str, ...]
+    stakes: Stakes | None
+    limits: Limits
+    environments: Mapping[str, EnvironmentSpec]
+    owners: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A bundle with its parts read: what checks, evals and views work with."""
+
+    bundle: Bundle
+    tree: Tree
+    release: Release
+    tools: tuple[Tool, ...]
+    output_schema: Mapping[str, Any]
+    glossary: Glossary
+    actions: ActionMap | None
+    answers: AnswerPolicy
+    operations: Operations
+    runbook: Guide
+    escalation: Guide
+    suites: tuple[Suite, ...]
+    texts: tuple[tuple[Part, str, str], ...]
+
+    def text(self, path: str) -> str | None:
+        """The text of one file of the bundle, or None for bytes that are no text."""
+        return next((text for _, name, text in self.texts if name == path), None)
+
+
+@dataclass(frozen=True)
+class StaticContext:
+    """What a check that only reads may look at.
+
+    capabilities: what the app says it can do. lock: the bundle that `interlock.lock` pins, None without one.
+    command_check: says why a command line of a runbook does not parse, None when it does.
+    """
+
+    loaded: Loaded
+    capabilities: tuple[str, ...]
+    lock: Bundle | None
+    command_check: Callable[[list[str]], str | None]
+    limits: Limits
+
+
+@dataclass
+class _Reader:
+    """Reads the files of one bundle, and goes on after a fault to find the others."""
+
+    bundle: Bundle
+    tree: Tree
+    faults: list[InterlockError] = field(default_factory=list)
+    content: dict[str, bytes] = field(default_factory=dict)
+
+    def read_all(self) -> None:
+        for path, entry in self.bundle.paths().items():
+            self.attempt(lambda path=path, entry=entry: self._read(path, entry))  # type: ignore[misc]
+
+    def _read(self, path: str, entry: FileEntry) -> None:
+        content = self.tree.read(path)
+        if of_bytes(content) != entry.sha256:
+            message = f"`{path}` is not the file that this bundle names"
+            raise BundleError(message, hint="run `interlock lock` again", place=Place(path))
+        self.content[path] = content
+
+    def attempt(self, read: Callable[[], T]) -> T | None:
+        """What `read` gives, or None with its fault kept."""
+        try:
+            return read()
+        except InterlockError as fault:
+            self.faults.append(fault)
+            return None
+
+    def text(self, path: str) -> str:
+        try:
+            return self.content[path].decode()
+        except KeyError as cause:
+            raise BundleError(f"the bundle has no file `{path}`", hint="run `interlock lock`") from cause
+        except UnicodeDecodeError as cause:
+            message = f"byte {cause.start} is not UTF-8"
+            raise DocumentError(message, hint="save the file as UTF-8", place=Place(path)) from cause
+
+    def document(self, path: str) -> Document:
+        return (parse_json if path.endswith(".json") else parse_yaml)(self.text(path), path)
+
+    def model(self, kind: type[M], path: str) -> M | None:
+        return self.attempt(lambda: bind(kind, self.document(path)))
+
+    def files(self, part: Part) -> list[str]:
+        component = self.bundle.components.get(part)
+        return [] if component is None else [entry.path for entry in component.files]
+
+
+def _component(bundle: Bundle, part: Part) -> Component:
+    try:
+        return bundle.components[part]
+    except KeyError as cause:
+        raise BundleError(f"the bundle has no part `{part}`", hint=f"add `parts.{part}` and lock again") from cause
+
+
+def _schema(document: Document) -> Mapping[str, Any]:
+    value = document.value
+    if not isinstance(value, dict):
+        raise document.error((), "an output schema is a mapping", hint='start with {"type": "object", …}')
+    dialect = value.get("$schema")
+    if dialect is not None and dialect not in _DIALECTS:  # an unknown one would be fetched from its address
+        hint = f"write `{_DIALECTS[0]}`"
+        raise document.error(("$schema",), f"`{dialect}` is no published draft of JSON Schema", hint=hint)
+    try:
+        jsonschema_rs.meta.validate(value)
+    except jsonschema_rs.ValidationError as fault:
+        at = tuple(fault.instance_path)
+        raise document.error(at, f"not a JSON Schema: {fault.message}", hint="see json-schema.org") from fault
+    return value
+
+
+def _suite(reader: _Reader, path: str) -> Suite | None:
+    """A suite with its cases; every case that cannot be taken is a fault of its own."""
+    before = len(reader.faults)
+    document = reader.attempt(lambda: reader.document(path))
+    spec = None if document is None else reader.attempt(lambda: bind(SuiteFile, document))
+    if document is None or spec is None:
+        return None
+    cases: list[Case] = []
+    taken: set[str] = set()
+    for index, pattern in enumerate(spec.cases):
+        full = case_pattern(path, pattern)
+        found = [] if full is None else matching(full, reader.files(Part.EVALS))
+        if not found:
+            reader.faults.append(document.error(("cases", index), f"the bundle has no file `{pattern}`"))
+        for name in found:
+            if name not in taken:  # two patterns may name one file
+                taken.add(name)
+                rows = reader.attempt(lambda name=name: parse_jsonl(reader.text(name), name))  # type: ignore[misc]
+                for row in rows or ():
+                    case = reader.attempt(lambda row=row: bind(Case, row))  # type: ignore[misc]
+                    if case is not None:
+                        cases.append(case)
+    if len(reader.faults) > before:
+        return None
+
+    def whole() -> Suite:
+        try:
+            return Suite(spec.suite, spec.kind, tuple(cases), spec.slices, spec.requirements)
+        except DocumentError as fault:
+            raise document.error((), fault.message, hint=fault.hint, kind=type(fault)) from fault
+
+    return reader.attempt(whole)
+
+
+def _suites(reader: _Reader, patterns: Iterable[str]) -> tuple[Suite, ...]:
+    files = reader.files(Part.EVALS)
+    paths = sorted({path for pattern in patterns for path in matching(pattern, files)})
+    suites: dict[str, tuple[str, Suite]] = {}
+    for path in paths:
+        suite = _suite(reader, path)
+        if suite is None:
+            continue
+        if suite.name in suites:
+            message = f"two files are named suite `{suite.name}`: {suites[suite.name][0]} and {path}"
+            reader.faults.append(DocumentError(message, hint="give each suite its own name", place=Place(path)))
+        suites[suite.name] = (path, suite)
+    return tuple(suite for _, suite in suites.values())
+
+
+def _owners(tree: Tree) -> Mapping[str, str]:
+    if MANIFEST not in tree.paths():
+        return {}
+    value = parse_yaml(tree.read(MANIFEST).decode(), MANIFEST).value
+    owners = value.get("owners") if isinstance(value, dict) else None
+    return {str(role): str(name) for role, name in owners.items()} if isinstance(owners, dict) else {}
+
+
+def release_of(bundle: Bundle, owners: Mapping[str, str] | None = None) -> Release:
+    """How the feature is meant to be operated, from the runbook part of a bundle.
+
+    Raises: DocumentError when the part was not made by `resolve`; UsageError for a limit that does not exist.
+    """
+    value = _component(bundle, Part.RUNBOOK).spec.get("release")
+    spec = bind(_ReleaseSpec, Document("interlock.lock", value, "", lambda: _NO_MARKS))
+    order = [name for name in spec.order if name in spec.environments]
+    return Release(
+        spec.feature,
+        spec.purpose,
+        spec.profile,
+        spec.languages,
+        spec.data_classes,
+        spec.stakes,
+        LIMITS[spec.profile].changed(spec.limits),
+        {name: spec.environments[name] for name in (*order, *(n for n in spec.environments if n not in order))},
+        dict(owners or {}),
+    )
+
+
+def load_parts(bundle: Bundle, tree: Tree) -> Loaded:
+    """Read every part of a bundle, strictly.
+
+    Args:
+        tree: holds at least the files of the bundle; each is compared with its digest as it is read.
+    Raises: DocumentError, or ManyErrors with every fault and its place; BundleError for bytes that are not the
+        bundle's; UsageError for a limit that does not exist.
+    """
+    reader = _Reader(bundle, tree)
+    reader.read_all()
+    spec: dict[Part, Mapping[str, Any]] = {
+        part: _component(bundle, part).spec for part in Part if part not in (Part.TOOLS, Part.RETRIEVER)
+    }
+    if bundle.has(Part.TOOLS):
+        spec[Part.TOOLS] = bundle.components[Part.TOOLS].spec
+    guard, run = spec[Part.GUARDRAILS], spec[Part.RUNBOOK]
+
+    tools = reader.model(ToolsFile, spec[Part.TOOLS]["manifest"]) if Part.TOOLS in spec else None
+    schema = reader.attempt(lambda: _schema(reader.document(spec[Part.SCHEMA]["output"])))
+    glossary = reader.model(Glossary, guard["glossary"])
+    actions = reader.model(ActionMap, guard["actions"]) if guard.get("actions") else None
+    answers = reader.model(AnswerPolicy, guard["answers"])
+    operations = reader.model(Operations, run["operations"])
+    runbook = reader.attempt(lambda: parse_guide(reader.text(run["runbook"]), run["runbook"]))
+    escalation = reader.attempt(lambda: parse_guide(reader.text(run["escalation"]), run["escalation"]))
+    suites = _suites(reader, spec[Part.EVALS]["suites"])
+    release = reader.attempt(lambda: release_of(bundle, _owners(tree)))
+
+    if reader.faults:
+        faults = ManyErrors(reader.faults).errors
+        raise faults[0] if len(faults) == 1 else ManyErrors(faults)
+    # Without a fault every reading succeeded; this says so to the type checker, and to nobody else.
+    assert schema is not None and glossary is not None and answers is not None and operations is not None  # noqa: PT018
+    assert runbook is not None and escalation is not None and release is not None  # noqa: PT018
+    return Loaded(
+        bundle,
+        tree,
+        release,
+        tools.tools if tools is not None else (),
+        schema,
+        glossary,
+        actions,
+        answers,
+        operations,
+        runbook,
+        escalation,
+        suites,
+        tuple(_texts(bundle, reader.content)),
+    )
+
+
+def _texts(bundle: Bundle, content: Mapping[str, bytes]) -> Iterable[tuple[Part, str, str]]:
+    for part, component in bundle.components.items():
+        for entry in component.files:
+            try:
+                yield part, entry.path, content[entry.path].decode()
+            except UnicodeDecodeError:
+                continue  # weights and images are bytes, and nobody lints them

@@ -1,0 +1,218 @@
+"""What a report shows, as plain values: rows that a view can print without asking anybody anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from interlock.core.checks import Level
+from interlock.core.digest import short
+from interlock.core.rules import Standing
+from interlock.core.verdict import Outcome, Verdict, Word
+from interlock.views.wording import span
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What one check run did. cost_usd: US dollars. seconds: wall time. broken: broken cases by kind."""
+
+    calls: int
+    reused: int
+    cost_usd: float
+    measured: tuple[str, ...] = ()
+    broken: Mapping[str, int] = field(default_factory=dict)
+    truncated: bool = False
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRow:
+    """One check run as the ledger keeps it: a point of readiness over time."""
+
+    at: datetime
+    bundle: str
+    environment: str
+    word: Word
+    blocking: tuple[str, ...]
+    valid_until: datetime | None
+    next_to_expire: str
+    calls: int
+    cost_usd: float
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class FloorRow:
+    """A floor of one slice: the rate in [0, 1] that the exact lower bound of a scorer must reach."""
+
+    scorer: str
+    floor: float
+    passes: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """One slice of a suite with its exact 95 % interval; rates and share are in [0, 1]."""
+
+    suite: str
+    slice: str
+    title: str
+    critical: bool
+    share: float | None
+    passes: int
+    n: int
+    broken: int
+    low: float
+    high: float
+    failed: tuple[str, ...]
+    floors: tuple[FloorRow, ...]
+
+    @property
+    def rate(self) -> float | None:
+        """Passes by cases; None without a case."""
+        return self.passes / self.n if self.n else None
+
+
+@dataclass(frozen=True, slots=True)
+class MovedRow:
+    """One slice compared with the baseline: what broke and what was fixed. delta, low, high, margin are rates."""
+
+    slice: str
+    verdict: str
+    broke: int
+    fixed: int
+    n: int
+    delta: float | None
+    low: float
+    high: float
+    margin: float
+    decides_at: int | None
+    why: str
+    broke_cases: tuple[str, ...] = ()
+    fixed_cases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartCell:
+    """One part of one bundle: version, digest, pin level, and who changed it why, where that is known."""
+
+    version: str
+    digest: str
+    pin: str = ""
+    author: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleColumn:
+    """One bundle of a pair, part by part. label: what it is to the reader, like `live` or `this`. notes: constraints."""
+
+    label: str
+    digest: str
+    parts: Mapping[str, PartCell | None]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverRow:
+    """A waiver that is open."""
+
+    check: str
+    reason: str
+    owner: str
+    approver: str
+    control: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPage:
+    """Everything that a report shows.
+
+    verdicts: one per environment; the first is the one that the report is about. readings: oldest first.
+    bundles: the live bundle and this one, or only this one. signers: who signed, by digest of the evidence.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    readings: tuple[ReadingRow, ...] = ()
+    run: RunSummary | None = None
+    bundles: tuple[BundleColumn, ...] = ()
+    waivers: tuple[WaiverRow, ...] = ()
+    signers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.verdicts:
+            raise ValueError("a report needs at least one verdict")
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict that the report is about."""
+        return self.verdicts[0]
+
+
+def slice_rows(verdict: Verdict) -> tuple[SliceRow, ...]:
+    """The slices that EVAL-02 was measured on, critical ones first, the lowest lower bound first."""
+    found = [
+        SliceRow(
+            row.get("suite", ""), row["slice"], row.get("title", ""), bool(row["critical"]), row.get("share"),
+            row["passes"], row["n"], row.get("broken", 0), row.get("low", 0.0), row.get("high", 1.0),
+            tuple(row.get("failed", ())),
+            tuple(FloorRow(f["scorer"], f["floor"], f["passes"], f["n"]) for f in row["floors"]),
+        )
+        for row in _data(verdict, "EVAL-02").get("slices", ())
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda row: (not row.critical, row.low, row.slice)))
+
+
+def moved_rows(verdict: Verdict) -> tuple[MovedRow, ...]:
+    """The slices that EVAL-03 compared with the baseline, what moved down most first."""
+    found = [
+        MovedRow(
+            row["slice"], row["verdict"], row["broke"], row["fixed"], row["n"], row["delta"], row["low"], row["high"],
+            row["margin"], row.get("decides_at"), row["why"], tuple(row.get("broke_cases", ())),
+            tuple(row.get("fixed_cases", ())),
+        )
+        for row in _data(verdict, "EVAL-03").get("slices", ())
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda row: (row.verdict != "fail", row.delta or 0.0, row.slice)))
+
+
+def _data(verdict: Verdict, check: str) -> Mapping[str, Any]:
+    return next((outcome.data for outcome in verdict.outcomes if outcome.check == check), {})
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """Something found in a file while a check was measured."""
+
+    check: str
+    message: str
+    file: str
+    line: int | None
+    required: bool
+
+
+def finding_rows(verdict: Verdict) -> tuple[FindingRow, ...]:
+    """Every finding with its place, of the checks that are asked or warn and did not pass."""
+    return tuple(
+        FindingRow(
+            outcome.check, str(found["message"]), str(found.get("file") or ""), found.get("line") or None,
+            outcome.level is Level.REQUIRED,
+        )
+        for outcome in verdict.outcomes
+        if outcome.level is not Level.NOT_ASKED and outcome.standing in (Standing.FAIL, Standing.WAIVED)
+        for found in outcome.data.get("findings", ())
+    )  # fmt: skip
+
+
+def evidence_line(outcome: Outcome, as_of: datetime, signers: Mapping[str, str]) -> tuple[str, str, str, str] | None:
+    """Method, age, digest and signer of the evidence that decided an outcome; None where there was none."""
+    if outcome.evidence is None or outcome.produced_at is None:
+        return None
+    return (
+        outcome.method,
+        span(as_of - outcome.produced_at),
+        short(outcome.evidence),
+        signers.get(outcome.evidence, ""),
+    )

@@ -1,0 +1,131 @@
+"""Which adapter fills which port: the only file that knows."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interlock.adapters.clock import SystemClock
+from interlock.adapters.dsse import Keyring
+from interlock.adapters.folder import FolderBlobStore, FolderTree, materialise
+from interlock.core.bundle import Bundle
+from interlock.core.digest import short
+from interlock.core.errors import UsageError
+from interlock.core.manifest import TargetSpec
+from interlock.ports import Chat, Clock, Progress, Records, Scorer, Target, Tree
+from interlock.services.check import Desk
+from interlock.services.globs import matching
+from interlock.services.lock import MANIFEST, Resolved, read_lock, resolve
+from interlock.services.parts import Loaded, load_parts
+from interlock.settings import Settings
+
+LOCK = "interlock.lock"
+KEY_DAYS = 365
+"""How long a key lasts that is made for somebody on first use."""
+
+
+@contextmanager
+def open_records(settings: Settings, *, clock: Clock | None = None) -> Iterator[Records]:
+    """The stores of a feature; the database and the actor's key are made on first use.
+
+    Raises: DatabaseUnavailable; EvidenceError when the actor's name cannot name a key.
+    """
+    from interlock.adapters.sql import (
+        SqlCallStore,
+        SqlEvidenceStore,
+        SqlLedger,
+        SqlPointerStore,
+        SqlTrialStore,
+        open_database,
+    )
+
+    clock = clock or SystemClock()
+    settings.state.mkdir(parents=True, exist_ok=True)
+    keyring = open_keyring(settings, clock)
+    if settings.actor not in {key.name for key in keyring.trusted().values()}:
+        keyring.create_key(settings.actor, ["author"], KEY_DAYS)
+    database = open_database(settings.database_url)
+    try:
+        yield Records(
+            ledger=SqlLedger(database),
+            pointers=SqlPointerStore(database),
+            evidence=SqlEvidenceStore(database, keyring),
+            trials=SqlTrialStore(database),
+            calls=SqlCallStore(database),
+            blobs=FolderBlobStore(settings.state / "blobs"),
+            signer=keyring,
+            clock=clock,
+            actor=settings.actor,
+        )
+    finally:
+        database.close()
+
+
+def open_keyring(settings: Settings, clock: Clock | None = None) -> Keyring:
+    """The keys that this machine holds, and those that it trusts."""
+    return Keyring(settings.keys, clock=clock or SystemClock(), actor=settings.actor)
+
+
+@dataclass(frozen=True)
+class WorkBench:
+    """Fills `Bench`: folders under the state folder, targets and endpoints as the manifest names them."""
+
+    settings: Settings
+    command_check: Callable[[list[str]], str | None]
+    timeout_s: float = 60.0
+
+    def assemble(self, bundle: Bundle, tree: Tree) -> Path:
+        """A folder with exactly the files of the bundle, under the state folder."""
+        return materialise(sorted(bundle.paths()), tree, self.settings.state / "bundles" / short(bundle.digest))
+
+    def target(self, spec: TargetSpec) -> Target:
+        """The way to the app."""
+        from interlock.adapters.targets import open_target
+
+        return open_target(spec, self.settings.root, timeout_s=self.timeout_s)
+
+    def live_chat(self, spec: TargetSpec) -> Chat | None:
+        """The model endpoint behind the app, where the manifest names one and its variables are set."""
+        from interlock.adapters.targets import address
+        from interlock.adapters.targets.chat_http import HttpChat
+
+        if spec.kind not in ("python", "openai") or not spec.url:
+            return None
+        return HttpChat(address(spec.url), key_env=spec.key_env, timeout_s=self.timeout_s)
+
+    def recordings(self, patterns: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """Name and text of every recording file."""
+        paths = FolderTree(self.settings.root).paths()
+        names = sorted({path for pattern in patterns for path in matching(pattern, paths)})
+        return [(name, (self.settings.root / name).read_text(encoding="utf-8")) for name in names]
+
+    def scorers(self, output_schema: Mapping[str, Any]) -> Sequence[Scorer]:
+        """Every scorer, built in and plugged in."""
+        from interlock.scorers import default_scorers, load_scorers
+
+        return (*default_scorers(output_schema), *load_scorers())
+
+    def command_fault(self, argv: list[str]) -> str | None:
+        """Why a command line does not parse."""
+        return self.command_check(argv)
+
+
+def read_feature(settings: Settings) -> tuple[Resolved, Loaded, Bundle | None]:
+    """The bundle in the feature's folder, and what its lock pins.
+
+    Raises: UsageError when there is no manifest; every error of strict loading.
+    """
+    tree = FolderTree(settings.root)
+    if not (settings.root / MANIFEST).is_file():
+        raise UsageError(f"there is no `{MANIFEST}` in `{settings.root.name}`", hint="make one with `interlock init`")
+    resolved = resolve(tree)
+    loaded = load_parts(resolved.bundle, tree)
+    lock = settings.root / LOCK
+    return resolved, loaded, read_lock(lock.read_text(encoding="utf-8")) if lock.is_file() else None
+
+
+def open_desk(settings: Settings, records: Records, bench: WorkBench, progress: Progress) -> Desk:
+    """A check run at work on the bundle in the feature's folder."""
+    resolved, loaded, lock = read_feature(settings)
+    return Desk(resolved, loaded, lock, records, bench, progress)
