@@ -168,6 +168,14 @@ class Chat(Protocol):
     async def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]: ...
 
 
+class LiveChat(Protocol):
+    """A chat that is really asked; `key` is what an endpoint recognises a repeated call by."""
+
+    async def __call__(self, request: Mapping[str, Any], *, key: str = "") -> Mapping[str, Any]: ...
+
+    async def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class TargetReply:
     """What a target gave back for one case."""
@@ -265,7 +273,7 @@ class Bench(Protocol):
         """The way to the app."""
         ...
 
-    def live_chat(self, spec: TargetSpec) -> Chat | None:
+    def live_chat(self, spec: TargetSpec) -> LiveChat | None:
         """The live model endpoint behind the app, where the manifest names one."""
         ...
 

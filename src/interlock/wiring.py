@@ -13,7 +13,7 @@ from interlock.core.bundle import Bundle
 from interlock.core.digest import short
 from interlock.core.errors import UsageError
 from interlock.core.manifest import TargetSpec
-from interlock.ports import Chat, Clock, Progress, Records, Scorer, Target, Tree
+from interlock.ports import Clock, LiveChat, Progress, Records, Scorer, Target, Tree
 from interlock.services.check import Desk
 from interlock.services.globs import matching
 from interlock.services.lock import MANIFEST, Resolved, read_lock, resolve
@@ -85,7 +85,7 @@ class WorkBench:
 
         return open_target(spec, self.settings.root, timeout_s=self.timeout_s)
 
-    def live_chat(self, spec: TargetSpec) -> Chat | None:
+    def live_chat(self, spec: TargetSpec) -> LiveChat | None:
         """The model endpoint behind the app, where the manifest names one and its variables are set."""
         from interlock.adapters.targets import address
         from interlock.adapters.targets.chat_http import HttpChat
@@ -129,3 +129,10 @@ def open_desk(settings: Settings, records: Records, bench: WorkBench, progress: 
     """A check run at work on the bundle in the feature's folder."""
     resolved, loaded, lock = read_feature(settings)
     return Desk(resolved, loaded, lock, records, bench, progress)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    from interlock.adapters.folder import write_durably
+
+    write_durably(path, text.encode(), mode=0o644)

@@ -206,6 +206,13 @@ def test_a_long_ledger_is_read_in_pages_without_gaps(database: Database) -> None
     assert ledger.verify() == 1003
 
 
+def test_another_spelling_of_the_same_fact_is_found(database: Database) -> None:
+    SqlLedger(database).append("a", {"n": 1}, actor="ada", at=AT)
+    _execute(database, "UPDATE facts SET body = :body", body='{"n": 1.0}')
+    with pytest.raises(LedgerError, match="fact 1 of the ledger was altered"):
+        SqlLedger(database).verify()
+
+
 # ── pointers
 
 
@@ -239,7 +246,7 @@ def test_a_move_that_cannot_be_told_does_not_happen(database: Database) -> None:
 GENERATIONS = 6
 
 RACE = """
-import sys, threading
+import os, sys, threading, time
 from dataclasses import replace
 from interlock.adapters.sql import SqlPointerStore, open_database
 from interlock.core.errors import ConflictError
@@ -247,13 +254,13 @@ from interlock.testing import sample_pointer
 
 url, me, generations = sys.argv[1], sys.argv[2], int(sys.argv[3])
 store = SqlPointerStore(open_database(url))
-lock, gate = threading.Lock(), threading.Barrier(4)
+lock, gate, end = threading.Lock(), threading.Barrier(4, timeout=15), time.monotonic() + 15
 
 def race(number):
     for generation in range(1, generations + 1):
         gate.wait()
         new = replace(sample_pointer(), generation=generation, actor=f"{me}-{number}")
-        while True:
+        while time.monotonic() < end:
             current = store.read("staging", "acme/support")
             if (current.generation if current else 0) >= generation - 1:
                 break
@@ -266,6 +273,11 @@ def race(number):
 
 print("ready", flush=True)
 sys.stdin.readline()
+def stopped(problem):
+    print(problem.exc_value, file=sys.stderr, flush=True)
+    os._exit(1)
+
+threading.excepthook = stopped
 threads = [threading.Thread(target=race, args=(number,)) for number in range(4)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()

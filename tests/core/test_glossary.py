@@ -90,7 +90,7 @@ def test_what_customers_say_in_cases_is_theirs() -> None:
 
 
 def test_titles_of_suites_are_read() -> None:
-    assert found(Part.EVALS, "s.yaml", "suite: gold\nslices:\n  - {id: a, title: Reimbursements}\n") == [(3, 19)]
+    assert found(Part.EVALS, "s.yaml", "suite: gold\nslices:\n  - {id: a, title: Reimbursements}\n") == [(3, 20)]
 
 
 def test_lists_that_catch_words_may_hold_them() -> None:
@@ -160,6 +160,25 @@ def test_a_state_may_be_of_two_terms_but_not_twice_of_one() -> None:
     fine = (State(state="open", of="a", means="x"), State(state="open", of="b", means="y"))
     assert lint_states(Glossary(glossary=1, terms=terms, states=fine)) == []
     assert len(lint_states(Glossary(glossary=1, terms=terms, states=(*fine, fine[0])))) == 1
+
+
+@given(
+    st.lists(
+        st.text(st.sampled_from("asﬁßıſKI-_ ü."), min_size=1, max_size=6).filter(str.strip), min_size=1, max_size=4
+    ),
+    st.text(st.sampled_from("asﬁßıſKI-_ ü.\n"), max_size=60),
+)
+def test_no_spelling_of_a_forbidden_word_breaks_the_lint(words: list[str], text: str) -> None:
+    terms = (Term(term="zzz", means="m", owner="o", forbidden=tuple(words)),)
+    for finding in lint_text(Glossary(glossary=1, terms=terms), Part.PROMPT, "a.md", text):
+        assert finding.line is not None
+        assert finding.line <= text.count("\n") + 1
+
+
+def test_short_words_and_words_in_ss_have_a_plural_too() -> None:
+    terms = (Term(term="zzz", means="m", owner="o", forbidden=("ab", "us", "access", "fees")),)
+    findings = lint_text(Glossary(glossary=1, terms=terms), Part.PROMPT, "a.md", "abs uss access fee fees ab")
+    assert [finding.column for finding in findings] == [1, 5, 9, 16, 20, 25]
 
 
 def test_the_format_is_closed() -> None:

@@ -75,11 +75,13 @@ async def _routed(
     if draft.intent in NOT_ABOUT_US:
         needed = max(needed, float(parts.settings["off_topic_threshold"]))
     done = tools.work(question, terms, session, parts.tools)
-    if evidence.coverage < needed or len(evidence.sentences) < int(parts.answers["evidence"]["min_sources"]):
+    claims = [Claim(text, doc_id, text) for doc_id, text in done.records]
+    if evidence.coverage >= needed and len(evidence.sentences) >= int(parts.answers["evidence"]["min_sources"]):
+        claims += quoted(evidence)
+    if not claims:
         return draft.abstained(wording(parts.answers, "abstain", lang))
     draft.tool_calls = done.calls
     draft.retrieved = tools.as_retrieved(done.records) + draft.retrieved
-    claims = [Claim(text, doc_id, text) for doc_id, text in done.records] + quoted(evidence)
     return draft.answered(lead(lang, [claim.text for claim in claims], draft.tool_calls), claims)
 
 

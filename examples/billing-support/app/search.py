@@ -15,7 +15,7 @@ K1, B = 1.2, 0.75
 TITLE_WEIGHT = 2  # a word of the title counts as often as this many words of the body
 _WORD = re.compile(r"[a-z0-9]+(?:[.,][0-9]+)*")
 _NAMED = re.compile(
-    r"\b(?:[a-z]{2,3}-[0-9]{8}|fh[0-9]{9}c?)\b"
+    r"\b(?:[a-z]{2,3}-[0-9]{8,10}|fh[0-9]{9}c?)\b"
 )  # account, invoice and case numbers say nothing of the topic
 _SENTENCE = re.compile(r"[^\s].*?(?:[.!?](?=\s|$)|$)", re.MULTILINE)
 _ENDINGS = (("ies", "y"), ("ing", ""), ("ation", "ate"), ("ed", ""), ("es", "e"), ("s", ""))

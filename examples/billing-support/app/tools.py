@@ -14,10 +14,13 @@ from typing import Any
 from .search import fold
 
 PLAN = re.compile(r"\bfern[- ]?(100|300|1000)\b")
-INVOICE = re.compile(r"\bfh\d{9}c?\b")
+INVOICE = re.compile(
+    r"\b(?:fh|inv-)\d{9,10}c?\b"
+)  # also a number in a foreign form: it names an invoice, not one of ours
 FIRST_PERSON = re.compile(
     r"\b(i|my|me|we|our|ich|mir|mich|mein\w*|wir|uns\w*|je|j|moi|mon|ma|mes|nous|notre|yo|mi|mis|nos|nuestr\w*|he|han)\b"
 )
+CURRENT = re.compile(r"\b(current|right now|which plan do i have|aktuell\w*|actuel\w*|actual\w*)\b")
 START = "2026-12-01"  # plan changes start with the next billing month of the fixtures
 
 
@@ -88,13 +91,18 @@ def work(text: str, terms: Collection[str], session: Session | None, tools: froz
         return done
     if has & {"twice", "doubl", "duplicat"}:
         _double_charge(done, account)
-    elif has & {"invoic", "bill"} and has & {"send", "copy", "email", "resend"}:
+    elif has & {"invoic", "bill"} and has & {"send", "sent", "copy", "email", "resend"}:
         _invoice_copy(done, account, folded)
-    elif has & {"outag", "disruption", "down"}:
+    elif INVOICE.search(folded):
+        _invoice(done, account, folded)
+    elif has & {"invoic", "bill"} and has & {"list", "show", "last", "latest"}:
+        if done.read("list_invoices", _of(account) | {"limit": 3}):
+            done.records += [(invoice["invoice_id"], _line(invoice)) for invoice in account["invoices"][:3]]
+    elif has & {"outag", "disruption"}:
         _outage(done, account)
     elif PLAN.search(folded) and has & {"chang", "switch", "upgrad", "downgrad", "mov"}:
         _plan_change(done, account, folded)
-    elif has & {"plan"} and has & {"current", "have", "which", "min"} and done.read("get_account", _of(account)):
+    elif has & {"plan"} and CURRENT.search(folded) and done.read("get_account", _of(account)):
         done.records.append((account["account_id"], f"Your plan is {account['plan_code']}."))
     return done
 
@@ -147,8 +155,17 @@ def _invoice_copy(done: Work, account: Mapping[str, Any], folded: str) -> None:
     named = INVOICE.search(folded)
     wanted = named.group().upper() if named else account["invoices"][0]["invoice_id"]
     # an invoice of somebody else is not in this account's list, so nothing is proposed for it
-    if any(invoice["invoice_id"] == wanted for invoice in account["invoices"]):
+    for invoice in [invoice for invoice in account["invoices"] if invoice["invoice_id"] == wanted]:
+        done.records.append((wanted, _line(invoice)))
         done.propose("send_invoice_copy", _of(account) | {"invoice_id": wanted, "channel": "email_on_file"})
+
+
+def _invoice(done: Work, account: Mapping[str, Any], folded: str) -> None:
+    named = INVOICE.search(folded)
+    for invoice in account["invoices"]:
+        own = _of(account) | {"invoice_id": invoice["invoice_id"]}
+        if named and invoice["invoice_id"] == named.group().upper() and done.read("get_invoice", own):
+            done.records.append((invoice["invoice_id"], _line(invoice)))
 
 
 def _outage(done: Work, account: Mapping[str, Any]) -> None:
@@ -168,6 +185,7 @@ def _plan_change(done: Work, account: Mapping[str, Any], folded: str) -> None:
         return
     code = f"FERN-{match[1]}"
     if code in account["plan_options"] and code != account["plan_code"]:
+        done.records.append((account["account_id"], f"Your plan is {account['plan_code']}."))
         done.propose("change_plan", _of(account) | {"plan_code": code, "starts_on": START})
 
 

@@ -4,8 +4,6 @@ Source: in-toto Statement v1 (github.com/in-toto/attestation, spec/v1/statement.
 (github.com/secure-systems-lab/dsse).
 """
 
-# ruff: noqa: N818  (an error is named by what is wrong, as in core/errors.py)
-
 import json
 import re
 from collections import OrderedDict
@@ -20,7 +18,7 @@ from pydantic import AwareDatetime, Field
 from interlock.adapters.folder import write_durably
 from interlock.core.digest import Digest, canonical, of_bytes
 from interlock.core.document import Str, Strict, bind, parse_json
-from interlock.core.errors import EvidenceError, InterlockError
+from interlock.core.errors import EvidenceError, InterlockError, WrongValue
 from interlock.ports import Clock, Signature
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -97,7 +95,7 @@ class Keyring:
         self._good: OrderedDict[Digest, _Opened] = OrderedDict()
 
     def trusted(self) -> Mapping[str, TrustedKey]:
-        """Every trusted key by its id, expired ones too. Raises: DocumentError when `trust.json` is malformed."""
+        """Every trusted key by its id, expired ones too. Raises: DocumentError, ManyErrors when `trust.json` is malformed."""
         path = self._folder / "trust.json"
         try:
             state = path.stat()
@@ -106,8 +104,9 @@ class Keyring:
         stamp = (state.st_ino, state.st_mtime_ns, state.st_size)
         if stamp != self._trust_stamp:
             document = parse_json(path.read_text(encoding="utf-8"), str(path))
-            keys = document.value if isinstance(document.value, dict) else {}
-            self._trust = {keyid: bind(TrustedKey, document, (keyid,)) for keyid in keys}
+            if not isinstance(document.value, dict):
+                raise document.error((), "must be a mapping of key ids to keys", hint="restore it", kind=WrongValue)
+            self._trust = {keyid: bind(TrustedKey, document, (keyid,)) for keyid in document.value}
             self._trust_stamp = stamp
         return dict(self._trust)
 

@@ -1,13 +1,14 @@
 """What the domain's words mean, and for whom; and a lint that finds where a text leaves them (format 1)."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
 from interlock.core.document import Document, Path, Str, Strict, parse_json, parse_jsonl, parse_yaml
-from interlock.core.errors import DocumentError
+from interlock.core.errors import DocumentError, Place
 from interlock.core.manifest import Part
 
 
@@ -127,7 +128,7 @@ _SPLIT = re.compile(r"[\s_-]+")
 
 def _normal(phrase: str) -> str:
     """A phrase in small letters, with single spaces, in the singular."""
-    words = _SPLIT.split(phrase.strip().casefold())
+    words = _SPLIT.sub(" ", phrase.casefold()).split() or [""]
     return " ".join([*words[:-1], _singular(words[-1])])
 
 
@@ -137,23 +138,22 @@ def _singular(word: str) -> str:
 
 def _form(phrase: str) -> str:
     """A pattern for a phrase: any case, `_`, `-` or a line end between its words, with or without a last `s`."""
-    words = _SPLIT.split(phrase.strip())
+    words = _SPLIT.sub(" ", phrase).split()
     return _SEPARATOR.join([*(re.escape(word) for word in words[:-1]), re.escape(_singular(words[-1])) + "s?"])
 
 
 def _any_of(phrases: Sequence[str]) -> re.Pattern[str] | None:
-    if not phrases:
-        return None
-    longest_first = sorted(set(phrases), key=lambda phrase: (-len(phrase), phrase))
-    return re.compile(rf"(?<![^\W_])(?:{'|'.join(map(_form, longest_first))})(?![^\W_])", re.IGNORECASE)
+    """A pattern that finds any of the phrases, longest first; its n-th group is the n-th of them."""
+    forms = "|".join(f"({_form(phrase)})" for phrase in phrases)
+    return re.compile(rf"(?<![^\W_])(?:{forms})(?![^\W_])", re.IGNORECASE) if phrases else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Lexicon:
-    """The glossary, ready to be searched for."""
+    """The glossary, ready to be searched for: `messages` holds one for each group of `bad`."""
 
     bad: re.Pattern[str] | None
-    messages: dict[str, str]
+    messages: tuple[str, ...]
     good: re.Pattern[str] | None
     states: frozenset[str]
 
@@ -165,34 +165,31 @@ class _Lexicon:
         return [hit for hit in hits if not any(a <= hit.start() and hit.end() <= b for a, b in good)]
 
     def message(self, hit: re.Match[str]) -> str:
-        shown = " ".join(hit[0].split())
-        return self.messages[_normal(hit[0])].replace("`?`", f"`{shown}`", 1)
+        """What is wrong with a word, and what to do."""
+        return f"`{' '.join(hit[0].split())}` {self.messages[(hit.lastindex or 1) - 1]}"
 
 
 @lru_cache(maxsize=16)
 def _lexicon(glossary: Glossary) -> _Lexicon:
-    states = frozenset(_SPLIT.sub(" ", state.state.casefold()) for state in glossary.states)
-    messages: dict[str, str] = {}
-    forbidden: list[str] = []
+    states = frozenset(_normal_state(state.state) for state in glossary.states)
+    bad: dict[str, tuple[str, str]] = {}
     for term in glossary.terms:
         for word in term.forbidden:
-            forbidden.append(word)
-            messages[_normal(word)] = f"`?` is a forbidden synonym: say `{term.term}`"
+            bad.setdefault(_normal(word), (word, f"is a forbidden synonym: say `{term.term}`"))
     for word in glossary.undefined:
-        if _SPLIT.sub(" ", word.casefold()) not in states:
-            forbidden.append(word)
-            messages.setdefault(
-                _normal(word), "`?` is a state that the glossary does not define: define it, or say what is so"
-            )
-    known = {key for term in glossary.terms for key in map(_normal, term.names)}
-    good = [
-        name
-        for term in glossary.terms
-        for name in term.names
-        if any(f" {bad} " in f" {_normal(name)} " and bad != _normal(name) for bad in messages)
-    ]
-    bad = [word for word in forbidden if _normal(word) not in known]  # a contradiction is the glossary's own fault
-    return _Lexicon(_any_of(bad), messages, _any_of(good), states)
+        if _normal_state(word) not in states:
+            message = "is a state that the glossary does not define: define it, or say what is so"
+            bad.setdefault(_normal(word), (word, message))
+    names = [name for term in glossary.terms for name in term.names]
+    for name in names:
+        bad.pop(_normal(name), None)  # a contradiction is the glossary's own fault, and DOM-01 says so
+    good = [name for name in names if any(f" {word} " in f" {_normal(name)} " for word in bad)]
+    rows = sorted((row for key, row in bad.items() if key), key=lambda row: (-len(row[0]), row[0]))
+    return _Lexicon(_any_of([word for word, _ in rows]), tuple(message for _, message in rows), _any_of(good), states)
+
+
+def _normal_state(word: str) -> str:
+    return _SPLIT.sub(" ", word.strip().casefold())
 
 
 _CUSTOMER_WORDS = frozenset({"input", "messages", "context"})
@@ -239,8 +236,9 @@ def _at(document: Document, path: Path, message: str) -> Finding:
 
 def _lint_prose(lexicon: _Lexicon, path: str, text: str) -> list[Finding]:
     hidden = [match.span("input") for match in _PROBE_INPUT.finditer(text)]
+    starts = _line_starts(text)
     return [
-        Finding(lexicon.message(hit), path, *_line_column(text, hit.start()))
+        Finding(lexicon.message(hit), path, *_line_column(starts, hit.start()))
         for hit in lexicon.hits(text)
         if not any(a <= hit.start() < b for a, b in hidden)
     ]
@@ -254,20 +252,28 @@ _PROBE_INPUT = re.compile(
 )
 
 
-def _line_column(text: str, offset: int) -> tuple[int, int]:
-    line, start = 1, 0
-    for end in re.compile(r"\r\n|\r|\n").finditer(text, 0, offset):
-        line, start = line + 1, end.end()
-    return line, offset - start + 1
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def _line_starts(text: str) -> list[int]:
+    return [0, *(end.end() for end in _LINE_END.finditer(text))]
+
+
+def _line_column(starts: list[int], offset: int) -> tuple[int, int]:
+    line = bisect_right(starts, offset)
+    return line, offset - starts[line - 1] + 1
 
 
 def _lint_document(lexicon: _Lexicon, part: Part, document: Document) -> Iterator[Finding]:
+    starts: list[int] = []
     for path, text, is_key in _strings(document.value, (), part):
-        for count, hit in enumerate(lexicon.hits(text)):
-            line, column = _raw_place(document, path, is_key, lexicon, hit, count)
-            yield Finding(lexicon.message(hit), document.file, line, column)
+        if hits := lexicon.hits(text):
+            starts = starts or _line_starts(document.text)
+            places = _raw_places(document, document.place(path, key=is_key), starts, lexicon, hits)
+            for hit, (line, column) in zip(hits, places, strict=True):
+                yield Finding(lexicon.message(hit), document.file, line, column)
     for path, word in _state_values(document.value, ()) if lexicon.states else ():
-        if _SPLIT.sub(" ", word.casefold()) not in lexicon.states and not lexicon.hits(word):
+        if _normal_state(word) not in lexicon.states and not lexicon.hits(word):
             yield _at(document, path, f"`{word}` is used as a state, and the glossary defines it for no term")
 
 
@@ -318,18 +324,17 @@ def _state_values(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
             yield from _state_values(child, (*path, key))
 
 
-def _raw_place(
-    document: Document, path: Path, is_key: bool, lexicon: _Lexicon, hit: re.Match[str], count: int
-) -> tuple[int | None, int | None]:
-    """Where the n-th hit of a string stands in the source, across quotes, folded lines and escapes."""
-    place = document.place(path, key=is_key)
-    if place.line is None or place.column is None:
-        return place.line, place.column
-    ends = list(re.finditer(r"\r\n|\r|\n", document.text))
-    row = place.line - document.first_line
-    start = (ends[row - 1].end() if row else 0) + place.column - 1
-    raw = lexicon.hits(document.text[start : start + 4 * len(hit.string) + 4096])
-    if count < len(raw) and _normal(raw[count][0]) == _normal(hit[0]):
-        line, column = _line_column(document.text, start + raw[count].start())
-        return line + document.first_line - 1, column
-    return place.line, place.column
+def _raw_places(
+    document: Document, place: Place, starts: list[int], lexicon: _Lexicon, hits: list[re.Match[str]]
+) -> Iterator[tuple[int | None, int | None]]:
+    """Where the hits of one string stand in the source, across quotes, folded lines and escapes."""
+    first = document.first_line
+    start = starts[(place.line or first) - first] + (place.column or 1) - 1
+    # Escapes and indentation lengthen a string; a longer one only loses the exact column.
+    raw = lexicon.hits(document.text[start : start + 4 * len(hits[0].string) + 4096])
+    for n, hit in enumerate(hits):
+        if n < len(raw) and raw[n].lastindex == hit.lastindex:
+            line, column = _line_column(starts, start + raw[n].start())
+            yield line + first - 1, column
+        else:
+            yield place.line, place.column

@@ -142,9 +142,36 @@ class Guide:
 
 _FENCE = re.compile(r" {0,3}(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>.*?)[ \t]*")
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*")
-_LINK = re.compile(r"\]\([ \t]*(?:<(?P<angle>[^<>]*)>|(?P<bare>[^\s()]*(?:\([^\s()]*\)[^\s()]*)*))[^)]*\)")
+# Targets and titles are bounded, so that no line takes more than linear time.
+_LINK = re.compile(
+    r"\]\([ \t]{0,9}(?:<(?P<angle>[^<>]{0,999})>|(?P<bare>[^\s()]{0,999}(?:\([^\s()]{0,99}\)[^\s()]{0,99}){0,9}))[^)]{0,299}\)"
+)
 _DEFINITION = re.compile(r" {0,3}\[[^\]^][^\]]*\]:[ \t]*<?(?P<target>[^\s<>]+)>?")
-_CODE_SPAN = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
+_TICKS = re.compile(r"`+")
+
+
+def _without_code(line: str) -> str:
+    """A line without its code spans: each runs from some backticks to the next equal number of them.
+
+    >>> _without_code("a `b` ``c ` d`` e ` f")
+    'a   e ` f'
+    """
+    kept, at = [], 0
+    runs = list(_TICKS.finditer(line))
+    waiting: dict[int, list[int]] = {}
+    for n in range(len(runs) - 1, -1, -1):
+        waiting.setdefault(len(runs[n][0]), []).append(n)
+    n = 0
+    while n < len(runs):
+        same = waiting[len(runs[n][0])]
+        while same and same[-1] <= n:
+            same.pop()
+        if same:
+            kept.append(line[at : runs[n].start()])
+            n = same[-1]
+            at = runs[n].end()
+        n += 1
+    return "".join([*kept, line[at:]])
 
 
 def parse_guide(text: str, file: str) -> Guide:
@@ -208,7 +235,7 @@ def _blocks(lines: list[str], start: int, file: str) -> Iterator[Step | Heading 
             continue
         if heading := _HEADING.fullmatch(line):
             yield Heading(len(heading[1]), heading[2], number)
-        prose = _CODE_SPAN.sub("", line)
+        prose = _without_code(line)
         if definition := _DEFINITION.match(prose):
             yield Link(definition["target"], number)
         for link in _LINK.finditer(prose):

@@ -46,6 +46,7 @@ class Expect(Strict):
     regex: Str | None = None
     max_latency_s: float | None = Field(default=None, gt=0)
     max_cost_usd: float | None = Field(default=None, ge=0)
+    recorded: bool = Field(default=False, description="judge by the verdict that an imported reply carries")
 
     @property
     def outcomes(self) -> tuple[str, ...]:

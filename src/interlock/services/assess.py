@@ -80,7 +80,11 @@ def evals_done(subject: Subject, records: Records) -> bool:
             check, scope, records.evidence.find(id), now=records.clock.now(), limits=subject.limits,
             profile=subject.profile, revoked=records.evidence.revoked(),
         )  # fmt: skip
-        if found.evidence is None or found.gap or RULES[id](found.evidence.data, subject.limits).standing is not Standing.PASS:
+        if (
+            found.evidence is None
+            or found.gap
+            or RULES[id](found.evidence.data, subject.limits).standing is not Standing.PASS
+        ):
             return False
     return True
 
@@ -163,4 +167,6 @@ def asked(verdict: Verdict) -> tuple[Outcome, ...]:
 def changed_parts(subject: Subject, records: Records) -> tuple[Part, ...]:
     """The parts that differ from the baseline; all of them when there is none."""
     before = baseline(subject, records)
-    return tuple(subject.bundle.components) if before is None else subject.bundle.changed_from(fetch(records, before)[0])
+    return (
+        tuple(subject.bundle.components) if before is None else subject.bundle.changed_from(fetch(records, before)[0])
+    )

@@ -1,7 +1,8 @@
 """The main job: see what is owed, measure just that within the cap, sign the evidence, and give the verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from interlock.core.bundle import Bundle
@@ -10,9 +11,9 @@ from interlock.core.checks import Check
 from interlock.core.digest import Digest
 from interlock.core.evidence import Evidence, Gap, Method, evidence_to_json
 from interlock.core.manifest import Manifest, Part
-from interlock.core.suite import Suite
-from interlock.core.verdict import Verdict, verdict_to_json
-from interlock.ports import Bench, Progress, Records, Tree
+from interlock.core.rules import RULES
+from interlock.core.verdict import Finding, Outcome, Verdict, judge, verdict_to_json
+from interlock.ports import Bench, Progress, Records
 from interlock.services.assess import Subject, absent, assess, baseline, find, inputs, scope_of
 from interlock.services.history import readings, record_check
 from interlock.services.ledger_checks import LEDGER, LedgerContext, hybrids
@@ -25,7 +26,6 @@ from interlock.services.static_policy import METHODS
 from interlock.services.static_policy import STATIC as STATIC_POLICY
 
 STATIC = {**STATIC_BUNDLE, **STATIC_POLICY}
-STATIC_IDS = frozenset(STATIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,8 @@ def plan_check(desk: Desk, environments: Sequence[str], *, again: bool = False) 
                 can = check.instrument is not None and (desk.locked or check.id in STATIC)
                 owed[check.id] = Owed(check.id, gap, can, tuple(part.value for part in Part if part in check.reads))
     measurer = _measurer(desk)
-    cost = measurer.plan([id for id, row in owed.items() if row.can_measure], _baselines(desk, environments), again=again)
+    ids = [id for id, row in owed.items() if row.can_measure]
+    cost = measurer.plan(desk.loaded, ids, _baselines(desk, environments), again=again)
     return CheckPlan(
         desk.loaded.bundle.digest, tuple(environments), _changed(desk, environments), tuple(owed.values()),
         cost.asked, cost.reused, cost.calls_max, cost.cost_max_usd, desk.manifest.run.cost_cap_usd,
@@ -148,6 +149,9 @@ def _gap(check: Check, subject: Subject, named: Mapping[str, str], records: Reco
         return Gap.STALE
     if found.gap is Gap.METHOD:
         return None  # measuring again would find the same declaration
+    if found.gap is None and found.evidence is not None:
+        ruling = RULES[check.id](found.evidence.data, subject.limits)
+        return Gap.BROKEN if ruling.gap is Gap.BROKEN else None  # a broken run is run again
     return found.gap
 
 
@@ -204,7 +208,9 @@ async def check(desk: Desk, environments: Sequence[str], *, again: bool = False,
         total = await measurer.measure(desk.loaded, wanted, _baselines(desk, environments), again=again)
         for id, rows in total.data.items():
             for environment, data in rows.items():
-                _store(desk, environment or environments[0], desk.loaded.bundle, id, data, Method.MEASURED, run=total.run)
+                _store(
+                    desk, environment or environments[0], desk.loaded.bundle, id, data, Method.MEASURED, run=total.run
+                )
             done.append(id)
     if ways_back and desk.locked:
         total = total.plus(await _prove_ways_back(desk, environments, measurer))
@@ -245,7 +251,11 @@ def _store(
     subject = desk.subject(environment, bundle)
     scope, reads = scope_of(BY_ID[id], subject, inputs(subject, desk.records))
     evidence = Evidence(id, scope, reads, method, data, desk.records.clock.now(), run=run)
-    subjects = [{"name": part, "digest": {"sha256": d.removeprefix("sha256:")}} for part, d in bundle.parts(BY_ID[id].reads).items() if d != "none"]
+    subjects = [
+        {"name": part, "digest": {"sha256": d.removeprefix("sha256:")}}
+        for part, d in bundle.parts(BY_ID[id].reads).items()
+        if d != "none"
+    ]
     envelope = desk.records.signer.sign({**evidence_to_json(evidence), "subjects": subjects}, kind="evidence")
     desk.records.evidence.put(evidence, envelope)
 
@@ -282,15 +292,22 @@ def _conclude(
     )
 
 
-def check_static(desk: Desk, suites: Sequence[Suite] = ()) -> dict[str, Mapping[str, Any]]:
+def check_static(
+    resolved: Resolved, loaded: Loaded, lock: Bundle | None, command_fault: Callable[[list[str]], str | None]
+) -> tuple[Outcome, ...]:
     """The checks that only read files: offline, without stores, in well under a second. For pre-commit."""
-    context = StaticContext(
-        desk.loaded, desk.manifest.app.capabilities, desk.lock, desk.bench.command_fault, desk.loaded.release.limits
-    )
-    return {id: measure(context) for id, measure in STATIC.items()}
+    limits, profile = loaded.release.limits, loaded.release.profile
+    context = StaticContext(loaded, resolved.manifest.app.capabilities, lock, command_fault, limits)
+    found = []
+    for id, measure in STATIC.items():
+        check = BY_ID[id]
+        reads = loaded.bundle.parts(check.reads)
+        evidence = Evidence(
+            id, loaded.bundle.scope(check.reads), reads, METHODS.get(id, Method.MEASURED), measure(context), EPOCH
+        )
+        found.append(judge(check, Finding(evidence, None), level=check.level(profile), limits=limits, now=EPOCH))
+    return tuple(found)
 
 
-def load_live(records: Records, digest: Digest) -> tuple[Loaded, Tree]:
-    """A kept bundle, loaded."""
-    bundle, tree = fetch(records, digest)
-    return load_parts(bundle, tree), tree
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""Static outcomes have no age: they are made of the bytes that lie there."""

@@ -208,6 +208,8 @@ def smallest_fix(
     Args:
         history: earlier bundles, the one to be preferred first.
         tools: names of the tools that a bundle offers.
+    A part whose content is the same does not move, so no fix consists of dropping what a part demands.
+
     Returns: the fix with the fewest parts, of the earliest bundle in `history` that has one so small; parts are in
         their usual order and hold `part`. None when nothing in the history fits.
     """

@@ -307,7 +307,8 @@ def _requirements(suite: Suite) -> dict[str, Any]:
 def _named(what: str, names: list[str]) -> Iterator[str]:
     if names:
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-        yield f"{len(names)} {what}: {', '.join(names[:8])}{more}"
+        noun, _, verb = what.partition(" ")
+        yield f"{len(names)} {noun if len(names) > 1 else noun[:-1]} {verb}: {', '.join(names[:8])}{more}"
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────

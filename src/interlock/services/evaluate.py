@@ -5,14 +5,14 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from interlock.core.broken import BrokenRun
-from interlock.core.digest import Digest, of_value
+from interlock.core.digest import Digest, canonical, of_bytes
 from interlock.core.manifest import Part, Price, RunSpec
 from interlock.core.score import Absent, Broken, CaseResult, Score, Scored, Trial, Unscored
 from interlock.core.suite import Case, Suite
@@ -37,8 +37,9 @@ class Run:
 
     id: str
     upstream: Mapping[str, str]
-    suites: tuple[Suite, ...]
-    results: Mapping[str, CaseResult]
+    # asyncio prints the result of its main task when it takes its signal handler off: not thousands of replies.
+    suites: tuple[Suite, ...] = field(repr=False)
+    results: Mapping[str, CaseResult] = field(repr=False)
     truncated: bool
     calls: int
     reused: int
@@ -66,15 +67,21 @@ class RunPlan:
 
 def trial_key(upstream: Mapping[str, str], case: Case, repeat: int) -> Digest:
     """The name of a trial: everything upstream of the reply, the request alone, and the repeat."""
-    named = {"upstream": dict(upstream), "request": case.request_digest, "repeat": repeat}
-    return of_value(named, domain="interlock.trial.v1")
+    return _trial_key(canonical(dict(upstream)), case, repeat)
+
+
+def _trial_key(upstream: bytes, case: Case, repeat: int) -> Digest:
+    """`of_value({"upstream", "request", "repeat"}, "interlock.trial.v1")`, with what all trials share written once."""
+    named = b'{"repeat":%d,"request":"%s","upstream":%s}' % (repeat, case.request_digest.encode(), upstream)
+    return of_bytes(b"interlock.trial.v1\0" + named)
 
 
 def plan_run(
     loaded: "Loaded", suites: Sequence[Suite], *, upstream: Mapping[str, str], trials: TrialStore, run: RunSpec
 ) -> RunPlan:
     """What `evaluate` would ask with the same arguments; asks and spends nothing."""
-    keys = {trial_key(upstream, case, r) for suite in suites for case in suite.cases for r in range(run.repeats)}
+    shared = canonical(dict(upstream))
+    keys = {_trial_key(shared, case, r) for suite in suites for case in suite.cases for r in range(run.repeats)}
     known = trials.find(keys)
     asked = len(keys) - len(known)
     busiest = max((attempt.trial.calls for attempt in known.values()), default=0)
@@ -124,8 +131,9 @@ async def evaluate(
     Two cases with the same request share a trial: the target cannot tell them apart.
     """
     started = clock.now()
+    shared = canonical(dict(upstream))
     keys = {
-        (suite.name, case.id, r): (trial_key(upstream, case, r), case)
+        (suite.name, case.id, r): (_trial_key(shared, case, r), case)
         for suite in suites
         for case in suite.cases
         for r in range(run.repeats)

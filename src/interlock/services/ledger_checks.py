@@ -12,7 +12,7 @@ from interlock.core.manifest import Part, Profile
 from interlock.core.suite import SuiteKind
 from interlock.ports import Records
 from interlock.services.assess import Subject, baseline, changed_parts, evals_done
-from interlock.services.difference import lowered_bars
+from interlock.services.bars import lowered_bars
 from interlock.services.history import approvals_of, authors_of, last_ready, proven_pairs, reasons_of
 from interlock.services.parts import Loaded, load_parts
 from interlock.services.shelf import fetch
@@ -34,7 +34,13 @@ class LedgerContext:
 
 
 def _findings(examined: int, what: str, messages: list[str], *, asked: str, owed: str = "") -> Mapping[str, Any]:
-    return {"examined": examined, "what": what, "findings": [{"message": m} for m in messages], "asked": asked, "owed": owed}
+    return {
+        "examined": examined,
+        "what": what,
+        "findings": [{"message": m} for m in messages],
+        "asked": asked,
+        "owed": owed,
+    }
 
 
 def changes_known(context: LedgerContext) -> Mapping[str, Any]:
@@ -44,7 +50,9 @@ def changes_known(context: LedgerContext) -> Mapping[str, Any]:
     changed = context.subject.bundle.changed_from(old)
     known = reasons_of(context.records, context.subject.bundle)
     missing = [
-        f"{part} changed and nobody said why: interlock lock --reason \"…\"" for part in changed if part.value not in known
+        f'{part} changed and nobody said why: interlock lock --reason "…"'
+        for part in changed
+        if part.value not in known
     ]
     return _findings(
         len(changed), "changed parts", missing,
@@ -91,7 +99,9 @@ def approved(context: LedgerContext) -> Mapping[str, Any]:
     risk = not regulated or any("risk" in approval.roles for approval in given)
     missing = ""
     if len(people) < need or not risk:
-        missing = f"{need} approval{'s' if need > 1 else ''} by somebody who is not the author" + (", one a risk owner" if regulated else "")
+        missing = f"{need} approval{'s' if need > 1 else ''} by somebody who is not the author" + (
+            ", one a risk owner" if regulated else ""
+        )
     return _findings(len(people), "approvals of this digest", [], asked=missing or "approved by others", owed=missing)
 
 
@@ -118,7 +128,10 @@ def bars_kept(context: LedgerContext) -> Mapping[str, Any]:
     messages: list[str] = []
     last = last_ready(records, loaded.bundle.feature)
     if last is not None and last != loaded.bundle.digest:
-        messages += [f"lower than at the last READY: {bar}" for bar in lowered_bars(load_parts(*fetch(records, last)), loaded)]
+        messages += [
+            f"lower than at the last READY: {bar.text}"
+            for bar in lowered_bars(load_parts(*fetch(records, last)), loaded)
+        ]
     holdouts = [suite for suite in loaded.suites if suite.kind is SuiteKind.HOLDOUT]
     if not holdouts:
         messages.append("there is no hold-out suite (`kind: holdout`)")

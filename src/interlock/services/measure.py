@@ -1,19 +1,21 @@
 """One eval run that answers every check that asks for it: the candidate, the baselines, the probes."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
+from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest, of_value
-from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part
+from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part, Price
 from interlock.core.suite import Suite, SuiteKind
-from interlock.ports import Bench, Progress, Records
-from interlock.services.calls import RecordedChat, read_recordings
+from interlock.ports import Attempt, Bench, LiveChat, Progress, Records, TrialStore
+from interlock.services.calls import RecordedChat, parse_recordings
 from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run
 from interlock.services.parts import Loaded, load_parts
-from interlock.services.probes import probe_parsing
+from interlock.services.probes import measure_fuzz, measure_safe_path, probe, probe_cases
 from interlock.services.shelf import fetch
 
 REGRESSION = "EVAL-03"
@@ -41,6 +43,23 @@ class Measured:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class FreshTrials:
+    """Stored trials that are young enough: old replies never make new evidence."""
+
+    trials: TrialStore
+    not_before: datetime
+
+    def find(self, keys: Iterable[str]) -> Mapping[str, Attempt]:
+        """The unbroken attempts under these keys that are not older than the limit."""
+        found = self.trials.find(keys)
+        return {key: attempt for key, attempt in found.items() if attempt.at >= self.not_before}
+
+    def add(self, attempts: Sequence[Attempt]) -> None:
+        """Durable when it returns."""
+        self.trials.add(attempts)
+
+
 @dataclass
 class Measurer:
     """Runs suites and probes against the app, each trial at most once for the same upstream bytes."""
@@ -51,15 +70,191 @@ class Measurer:
     bench: Bench
     progress: Progress
 
-    def upstream(self, loaded: Loaded) -> dict[str, str]:
+    def upstream(self, bundle: Bundle) -> dict[str, str]:
         """What shapes a reply: the runtime parts, the app build, and how the app is reached."""
         target = of_value(self.manifest.target.model_dump(mode="json"), domain="interlock.target.v1")
-        return {**loaded.bundle.parts(RUNTIME_PARTS), "app": self.app, "target": target}
+        return {**bundle.parts(RUNTIME_PARTS), "app": self.app, "target": target}
 
     def suites(self, loaded: Loaded) -> tuple[Suite, ...]:
         """The suites that the app itself is asked; those of kind baseline belong to the path without AI."""
         return tuple(suite for suite in loaded.suites if suite.kind is not SuiteKind.BASELINE)
 
-    def plan(self, checks: Sequence[str], baselines: Mapping[Digest, Sequence[str]], *, again: bool) -> RunPlan:
+    def plan(
+        self, loaded: Loaded, checks: Sequence[str], baselines: Mapping[Digest, Sequence[str]], *, again: bool
+    ) -> RunPlan:
         """What measuring these checks would ask and cost at most."""
-        raise NotImplementedError
+        trials = self._fresh(loaded, again=again)
+        none = RunPlan(0, 0, 0, 0.0, 0.0)
+        plans = [none]
+        if _asks(checks):
+            bundles = [loaded.bundle, *(fetch(self.records, old)[0] for old in baselines if REGRESSION in checks)]
+            plans = [
+                plan_run(
+                    loaded, self.suites(loaded), upstream=self.upstream(bundle), trials=trials, run=self.manifest.run
+                )
+                for bundle in bundles
+            ]
+        costs = [plan.cost_max_usd for plan in plans]
+        times = [plan.seconds for plan in plans]
+        return RunPlan(
+            sum(plan.asked for plan in plans),
+            sum(plan.reused for plan in plans),
+            sum(plan.calls_max for plan in plans),
+            None if None in costs else sum(cost for cost in costs if cost is not None),
+            None if None in times else sum(time for time in times if time is not None),
+        )
+
+    async def measure(
+        self, loaded: Loaded, checks: Sequence[str], baselines: Mapping[Digest, Sequence[str]], *, again: bool
+    ) -> Measured:
+        """Run what these checks need and give their data.
+
+        Args:
+            checks: ids whose evidence is owed.
+            baselines: bundles to compare with, each with the environments that it is the baseline of.
+            again: ask everything anew, also what was asked before.
+        Raises: CapError when a cap is set and the price of a call that could be made is not known.
+        """
+        data: dict[str, dict[str, Mapping[str, Any]]] = {}
+        trials = self._fresh(loaded, again=again)
+        total, run = Measured(), None
+        if _asks(checks):
+            run, spent = await self._run(loaded, loaded, trials)
+            total = total.plus(spent)
+            for id, row in measure_suite(run).items():
+                if id in checks:
+                    data[id] = {"": row}
+        if PROBED.intersection(checks):
+            fuzz, safe = await self._probe(loaded)
+            if "PRS-01" in data:
+                data["PRS-01"] = {"": {**data["PRS-01"][""], "fuzz": fuzz}}
+            if "PRS-02" in checks:
+                data["PRS-02"] = {"": safe}
+        if REGRESSION in checks and run is not None:
+            for digest, environments in baselines.items():
+                old, tree = fetch(self.records, digest)
+                # The old runtime parts before the new suites: the same questions for both.
+                before = load_parts(old.with_part(Part.EVALS, loaded.bundle), _Both(tree, loaded.tree, loaded.bundle))
+                old_run, spent = await self._run(before, loaded, trials)
+                total = total.plus(spent)
+                row = {**measure_regression(old_run, run, loaded.release.limits), "baseline": digest}
+                data.setdefault(REGRESSION, {}).update(dict.fromkeys(environments, row))
+        return replace(total, data=data)
+
+    async def run(self, loaded: Loaded) -> Run:
+        """Run the suites that are loaded, reusing fresh replies; for a smoke set."""
+        return (await self._run(loaded, loaded, self._fresh(loaded, again=False)))[0]
+
+    async def _run(self, loaded: Loaded, asking: Loaded, trials: TrialStore) -> tuple[Run, Measured]:
+        suites = self.suites(asking)
+        upstream = self.upstream(loaded.bundle)
+        run_id = self._run_id(upstream, suites)
+        root = self.bench.assemble(loaded.bundle, loaded.tree)
+        target, live = self.bench.target(self.manifest.target), self._live()
+        chat = self._chat(loaded, run_id, live)
+        try:
+            run = await evaluate(
+                loaded,
+                suites,
+                root=root,
+                target=target,
+                chat=chat,
+                trials=trials,
+                run=self.manifest.run,
+                run_id=run_id,
+                upstream=upstream,
+                scorers=self.bench.scorers(loaded.output_schema),
+                clock=self.records.clock,
+                progress=self.progress,
+            )
+        finally:
+            await target.close()
+            if live is not None:
+                await live.close()
+        results = run.results.values()
+        broken = Counter(trial.broken.value for result in results for trial in result.trials if trial.broken)
+        ran = {
+            suite.kind.value: sum(bool(run.results[f"{suite.name}/{case.id}"].ran) for case in suite.cases)
+            for suite in suites
+        }
+        self.records.ledger.append(
+            "run",
+            {
+                "id": run_id, "bundle": loaded.bundle.digest, "evals": asking.bundle.components[Part.EVALS].digest,
+                "ran": ran, "calls": run.calls, "reused": run.reused, "cost_usd": run.cost_usd, "broken": dict(broken),
+                "truncated": run.truncated, "seconds": (run.finished - run.started).total_seconds(),
+            },
+            actor=self.records.actor,
+            at=self.records.clock.now(),
+        )  # fmt: skip
+        return run, Measured({}, run_id, run.calls, run.reused, run.cost_usd, dict(broken), run.truncated)
+
+    async def _probe(self, loaded: Loaded) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        root = self.bench.assemble(loaded.bundle, loaded.tree)
+        target, live = self.bench.target(self.manifest.target), self._live()
+        chat = self._chat(loaded, self._run_id({"probe": loaded.bundle.digest, "app": self.app}, ()), live)
+        safe_path = loaded.operations.on_parse_failure
+        try:
+            probes = await probe(
+                loaded, probe_cases(self.suites(loaded)), root=root, target=target, chat=chat,
+                timeout_s=self.manifest.run.timeout_s,
+            )  # fmt: skip
+        finally:
+            await target.close()
+            if live is not None:
+                await live.close()
+        return measure_fuzz(probes, safe_path), measure_safe_path(probes, safe_path)
+
+    def _live(self) -> LiveChat | None:
+        return None if self.manifest.run.calls == "replay" else self.bench.live_chat(self.manifest.target)
+
+    def _chat(self, loaded: Loaded, run_id: str, live: LiveChat | None) -> RecordedChat:
+        spec, run = loaded.bundle.components[Part.MODEL].spec, self.manifest.run
+        price = spec.get("price")
+        replays = run.calls in ("replay", "replay-or-live")
+        return RecordedChat(
+            mode=run.calls,
+            live=live,
+            store=self.records.calls,
+            clock=self.records.clock,
+            run=run_id,
+            recordings=parse_recordings(self.bench.recordings(run.recordings)) if replays else {},
+            fingerprint=spec.get("fingerprint") or f"{spec['provider']}:{spec['id']}",
+            price=None if price is None else Price.model_validate(price),
+            cap_usd=run.cost_cap_usd,
+        )
+
+    def _run_id(self, upstream: Mapping[str, str], suites: Sequence[Suite]) -> str:
+        """The same for a run that was interrupted and goes on, another one for a run that starts anew."""
+        named = {"upstream": dict(upstream), "suites": [suite.digest for suite in suites]}
+        base = of_value(named, domain="interlock.run.v1").removeprefix("sha256:")[:16]
+        finished = sum(fact.body["id"].startswith(base) for fact in self.records.ledger.facts("run"))
+        return f"{base}-{finished + 1}"
+
+    def _fresh(self, loaded: Loaded, *, again: bool) -> FreshTrials:
+        now = self.records.clock.now()
+        age = timedelta(0) if again else timedelta(days=loaded.release.limits.evidence_days)
+        return FreshTrials(self.records.trials, now - age)
+
+
+def _asks(checks: Sequence[str]) -> bool:
+    return bool((SUITE_CHECKS | {REGRESSION}).intersection(checks))
+
+
+@dataclass(frozen=True)
+class _Both:
+    """The files of an old bundle with the eval files of a new one."""
+
+    old: Any
+    new: Any
+    newer: Bundle
+
+    def _evals(self) -> set[str]:
+        return {entry.path for entry in self.newer.components[Part.EVALS].files}
+
+    def paths(self) -> list[str]:
+        return sorted({*self.old.paths(), *self._evals()})
+
+    def read(self, path: str) -> bytes:
+        content: bytes = (self.new if path in self._evals() else self.old).read(path)
+        return content

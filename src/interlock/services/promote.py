@@ -156,7 +156,9 @@ def approve(subject: Subject, records: Records, id: str, *, approver: str) -> Pl
     if approver == plan.author:
         raise PromotionError(f"`{approver}` proposed this plan", hint="another person approves: --as NAME")
     if approver in authors_of(records, subject.bundle, changed_parts(subject, records)):
-        raise PromotionError(f"`{approver}` wrote a part that this plan changes", hint="another person approves: --as NAME")
+        raise PromotionError(
+            f"`{approver}` wrote a part that this plan changes", hint="another person approves: --as NAME"
+        )
     if approver in plan.approvals:
         raise PromotionError(f"`{approver}` approved this plan already", hint="another person approves: --as NAME")
     now = records.clock.now()
@@ -196,7 +198,9 @@ def apply(subject: Subject, records: Records, id: str) -> Pointer:
     now = records.clock.now()
     live = records.pointers.read(plan.environment, plan.feature)
     if live is None:
-        pointer = first_pointer(plan.environment, plan.feature, plan.bundle, reason=plan.reason, actor=plan.author, at=now)
+        pointer = first_pointer(
+            plan.environment, plan.feature, plan.bundle, reason=plan.reason, actor=plan.author, at=now
+        )
     else:
         pointer = live.moved(plan.bundle, Move.PROMOTION, reason=plan.reason, actor=plan.author, at=now)
     if plan.generation != (live.generation if live else 0):
@@ -207,6 +211,11 @@ def apply(subject: Subject, records: Records, id: str) -> Pointer:
     records.pointers.swap(
         pointer,
         expected=plan.generation,
-        fact={"plan": plan.id, "move": Move.PROMOTION.value, "approvals": list(plan.approvals), "verdict": plan.verdict},
+        fact={
+            "plan": plan.id,
+            "move": Move.PROMOTION.value,
+            "approvals": list(plan.approvals),
+            "verdict": plan.verdict,
+        },
     )
     return pointer

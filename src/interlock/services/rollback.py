@@ -104,7 +104,9 @@ def _source(subject: Subject, records: Records, part: Part | None, to: Digest | 
         if part is None or part in live.changed_from(earlier):
             return earlier
     what = f"no other `{part}`" if part else "no other bundle"
-    raise UsageError(f"{what} was ever live in `{subject.environment}`", hint="interlock history; or stop the feature (runbook)")
+    raise UsageError(
+        f"{what} was ever live in `{subject.environment}`", hint="interlock history; or stop the feature (runbook)"
+    )
 
 
 def rollback(
@@ -126,17 +128,21 @@ def rollback(
         together = " ".join(p.value for p in way.propose)
         raise Broken(
             f"refused: {way.broken[0]}",
-            hint=f"these parts go back together: {together}" if together else "return to a whole bundle: interlock rollback",
+            hint=f"these parts go back together: {together}"
+            if together
+            else "return to a whole bundle: interlock rollback",
         )
     if way.rule is Rule.R3:
         pairs = ", ".join(sorted({" with ".join(n.split("@")[0] for n in pair) for pair in way.untested}))
         if not break_glass:
             raise PromotionError(
                 f"untested combination: {pairs}",
-                hint="break the glass with --untested --reason \"…\", or go back as a whole: interlock rollback",
+                hint='break the glass with --untested --reason "…", or go back as a whole: interlock rollback',
             )
         if way.people > 1 and (second is None or second == records.actor):
-            raise PromotionError("an untested combination needs two people here", hint="name the other one: --second NAME")
+            raise PromotionError(
+                "an untested combination needs two people here", hint="name the other one: --second NAME"
+            )
         if second is not None:  # a second person proves it with their own key
             records.signer.sign({"bundle": way.bundle.digest, "reason": reason}, kind="approval", name=second)
     keep(records, way.bundle, ShelfTree(way.bundle.paths(), records.blobs))
@@ -164,7 +170,9 @@ def undo(subject: Subject, records: Records, *, reason: str) -> Rolled:
     history = records.pointers.history(subject.environment, subject.bundle.feature)
     before = live_pointer(records, subject.environment, subject.bundle.feature)
     if before.move not in (Move.RETURN, Move.DERIVED, Move.BREAK_GLASS):
-        raise ConflictError(f"the last move in `{subject.environment}` was a {before.move}, not a rollback", hint="interlock status")
+        raise ConflictError(
+            f"the last move in `{subject.environment}` was a {before.move}, not a rollback", hint="interlock status"
+        )
     previous = next(p for p in reversed(history) if p.generation == before.generation - 1)
     target, _ = fetch(records, previous.stable)
     way = plan_rollback(subject, records, None, to=previous.stable)
@@ -176,7 +184,9 @@ def undo(subject: Subject, records: Records, *, reason: str) -> Rolled:
     now = records.clock.now()
     after = before.moved(target.digest, Move.UNDO, reason=reason, actor=records.actor, at=now)
     records.pointers.swap(
-        after, expected=before.generation, fact={"move": Move.UNDO.value, "rule": way.rule.value, "undoes": before.generation}
+        after,
+        expected=before.generation,
+        fact={"move": Move.UNDO.value, "rule": way.rule.value, "undoes": before.generation},
     )
     return Rolled(before, after, replace(way, bundle=target), target.changed_from(subject.bundle))
 

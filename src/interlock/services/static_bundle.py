@@ -160,8 +160,8 @@ def measure_cover(context: StaticContext) -> Mapping[str, Any]:
     for suite, case, item in coverage.unknown:
         wrong.setdefault(item, []).append(f"{suite}/{case}")
     for item, cases in wrong.items():
-        more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
-        found.append(_finding(f"`{cases[0]}`{more} covers `{item}`, which this bundle does not have"))
+        who = f"`{cases[0]}` covers" if len(cases) == 1 else f"`{cases[0]}` and {len(cases) - 1} more cover"
+        found.append(_finding(f"{who} `{item}`, which this bundle does not have"))
     return {
         "examined": len(coverage.items) + len(missing),
         "what": "things to cover",

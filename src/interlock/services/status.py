@@ -40,7 +40,8 @@ def standing(records: Records, feature: str, environment: str, stage: str) -> St
     moved = [
         fact
         for fact in records.ledger.facts("pointer.moved")
-        if (fact.body["pointer"]["environment"], fact.body["pointer"]["generation"]) == (environment, pointer.generation)
+        if (fact.body["pointer"]["environment"], fact.body["pointer"]["generation"])
+        == (environment, pointer.generation)
     ]
     return Standing(
         environment,

@@ -30,7 +30,8 @@ def grant(
         )
     if not 0 < days <= limits.waiver_days:
         raise UsageError(
-            f"a waiver of {days:g} days is not allowed", hint=f"profile `{profile}` allows at most {limits.waiver_days:g} days"
+            f"a waiver of {days:g} days is not allowed",
+            hint=f"profile `{profile}` allows at most {limits.waiver_days:g} days",
         )
     now = records.clock.now()
     others = [waiver for waiver in open_waivers(records, now) if waiver.check != check]
@@ -45,9 +46,7 @@ def grant(
         "bundle": bundle,
     }  # fmt: skip
     envelope = records.signer.sign({**body, "approver": approver}, kind="waiver", name=approver)
-    records.ledger.append(
-        "waiver.granted", {**body, "envelope": records.blobs.put(envelope)}, actor=approver, at=now
-    )
+    records.ledger.append("waiver.granted", {**body, "envelope": records.blobs.put(envelope)}, actor=approver, at=now)
     return Waiver(check, scope, reason, owner, approver, control, until, now)
 
 

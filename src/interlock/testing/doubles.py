@@ -300,7 +300,7 @@ class PlainSigner:
             said.pop("sum")
             same = _sealed(said) == envelope
             stated, name, payload = said["kind"], said["name"], dict(said["payload"])
-        except (ValueError, TypeError, KeyError, AttributeError, InterlockError) as cause:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InterlockError) as cause:
             raise EvidenceError("the envelope is malformed", hint="sign it again") from cause
         if not same:
             raise EvidenceError("the envelope was altered", hint="sign it again")

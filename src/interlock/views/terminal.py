@@ -104,9 +104,11 @@ def _questions() -> tuple[Question, ...]:
 
 
 def _first(verdict: Verdict, screen: _Screen) -> str:
-    tail = f" {verdict.environment} ({verdict.stage}, {verdict.profile})"
-    name = f"{verdict.feature}@{short(verdict.bundle)}"
-    line = screen.line(f"{verdict.word}  {name} {tail}")
+    # A long name gives way, so that digest, environment and stage are always there.
+    tail = screen.text(f"@{short(verdict.bundle)}  {verdict.environment} ({verdict.stage}, {verdict.profile})")
+    room = screen.width - cell_len(f"{verdict.word}  ") - cell_len(tail)
+    name = cut(screen.text(verdict.feature), max(1, room), mark=screen.mark)
+    line = screen.line(f"{verdict.word}  {name}{tail}")
     return screen.paint(line, verdict.word, verdict.word.value)
 
 
@@ -190,5 +192,3 @@ def _last(verdict: Verdict, screen: _Screen) -> list[str]:
     lines = wrapped(screen.text(said), screen.width, rest="  ")[:2]
     lines[0] = screen.paint(lines[0], "Next:", "strong")
     return lines
-
-

@@ -55,9 +55,7 @@ def plain(text: str, *, unicode: bool = True) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    shown = "".join(
-        " " if c in _BLANK else c.encode("unicode_escape").decode() if _hidden(c) else c for c in text
-    )
+    shown = "".join(" " if c in _BLANK else c.encode("unicode_escape").decode() if _hidden(c) else c for c in text)
     return shown if unicode else shown.translate(_ASCII).encode("ascii", "backslashreplace").decode()
 
 
@@ -118,7 +116,9 @@ def in_order(verdict: Verdict) -> tuple[Outcome, ...]:
 def worst(outcomes: Sequence[Outcome]) -> Standing | None:
     """How a group of outcomes stands: the worst of what is required; None when nothing is."""
     standings = {o.standing for o in outcomes if o.level is Level.REQUIRED}
-    return next((s for s in (Standing.FAIL, Standing.OWED, Standing.WAIVED, Standing.PASS, Standing.NA) if s in standings), None)
+    return next(
+        (s for s in (Standing.FAIL, Standing.OWED, Standing.WAIVED, Standing.PASS, Standing.NA) if s in standings), None
+    )
 
 
 def worst_outcome(verdict: Verdict, question: Question) -> Outcome | None:
@@ -133,7 +133,11 @@ def counts(outcomes: Iterable[Outcome]) -> str:
     """
     outcomes = list(outcomes)
     by = Counter(o.standing for o in outcomes if o.level is Level.REQUIRED)
-    said = [f"{by[s]} {s.value}" for s in (Standing.FAIL, Standing.OWED, Standing.WAIVED, Standing.PASS, Standing.NA) if by[s]]
+    said = [
+        f"{by[s]} {s.value}"
+        for s in (Standing.FAIL, Standing.OWED, Standing.WAIVED, Standing.PASS, Standing.NA)
+        if by[s]
+    ]
     warning = sum(o.level is Level.WARNS and o.standing in (Standing.FAIL, Standing.OWED) for o in outcomes)
     if warning:
         said.append(f"{warning} warning")

@@ -1,7 +1,6 @@
 """Opening the facts database, and the two kinds of transaction on it."""
 
-# ruff: noqa: N818  (an error is named by what is wrong, as in core/errors.py)
-
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -73,9 +72,9 @@ class Database:
         """Errors of the driver leave as ours, without the statement and its values, cause kept."""
         try:
             yield
-        except DBAPIError as cause:
+        except (DBAPIError, sqlite3.Error) as cause:  # the second, bare, from the first words to a new connection
             where = self.engine.url.render_as_string(hide_password=True)
-            fault = str(cause.orig).strip().split("\n")[0]
+            fault = str(getattr(cause, "orig", cause)).strip().split("\n")[0]
             hint = "another process holds it; try again" if "locked" in fault else "run `interlock doctor`"
             raise DatabaseUnavailable(f"the facts database `{where}` failed: {fault}", hint=hint) from cause
 

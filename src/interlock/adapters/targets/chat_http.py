@@ -1,11 +1,11 @@
 """A live model behind an OpenAI-compatible endpoint."""
 
 import asyncio
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
+from interlock.adapters.targets.reply import strict_json
 from interlock.adapters.targets.wire import Wire
 from interlock.core.broken import BrokenRun
 from interlock.core.score import Broken
@@ -66,8 +66,8 @@ class HttpChat:
 
 def _completion(content: bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        value = strict_json(content)
+    except ValueError as error:
         raise BrokenRun(Broken.PROTOCOL, f"the completion is not JSON: {error}"[:300]) from error
     if not isinstance(value, dict) or not isinstance(value.get("choices"), list) or not value["choices"]:
         raise BrokenRun(Broken.PROTOCOL, "the completion has no `choices`")

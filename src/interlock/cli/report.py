@@ -1,0 +1,121 @@
+"""`interlock report`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from interlock.cli.session import HERE, Dir, Env, environment_of, note, records_of
+from interlock.core.bundle import Bundle
+from interlock.core.digest import Digest
+from interlock.core.errors import EvidenceError
+from interlock.core.verdict import Verdict
+from interlock.ports import Records
+from interlock.services.assess import assess, baseline
+from interlock.services.check import subject_of
+from interlock.services.history import readings, reasons_of
+from interlock.services.shelf import fetch
+from interlock.services.waive import open_waivers
+from interlock.views.html import html_text
+from interlock.views.json_ import verdict_text
+from interlock.views.junit import junit_text
+from interlock.views.markdown import markdown_text
+from interlock.views.page import BundleColumn, PartCell, ReadingRow, ReportPage, RunSummary, WaiverRow
+from interlock.views.sarif import sarif_text
+from interlock.wiring import read_feature, write_file
+
+Format = Literal["html", "json", "junit", "sarif", "md"]
+
+_RENDER: dict[str, Callable[[ReportPage], str]] = {
+    "html": html_text,
+    "json": lambda page: verdict_text(page.verdict, others=page.verdicts[1:], run=page.run),
+    "junit": lambda page: junit_text(page.verdict),
+    "sarif": lambda page: sarif_text(page.verdict),
+    "md": lambda page: markdown_text(page.verdict, others=page.verdicts[1:], run=page.run),
+}
+_SUFFIX = {"html": "html", "json": "json", "junit": "xml", "sarif": "sarif", "md": "md"}
+
+
+def report(
+    *,
+    format: Annotated[Format, Parameter(help="How to write it.")] = "html",
+    out: Annotated[
+        Path | None, Parameter(name=["--out", "-o"], help="File to write, `-` for stdout. Default: interlock-report.…")
+    ] = None,
+    env: Env = None,
+    dir: Dir = HERE,
+) -> int:
+    """Write the verdict that the stored evidence gives right now; measures nothing. One verdict object makes every format."""
+    with records_of(dir) as (settings, records):
+        resolved, loaded, _ = read_feature(settings)
+        chosen = environment_of(loaded, env)
+        names = [chosen, *(name for name in loaded.release.environments if name != chosen)]
+        subjects = [subject_of(loaded, loaded.bundle, resolved.app, name) for name in names]
+        verdicts = tuple(assess(subject, records) for subject in subjects)
+        page = ReportPage(
+            verdicts,
+            tuple(
+                ReadingRow(r.at, r.bundle, r.environment, r.word, r.blocking, r.valid_until, r.next_to_expire, r.calls, r.cost_usd, r.actor)
+                for r in readings(records)
+            ),
+            _last_run(records, loaded.bundle.digest),
+            _columns(records, loaded.bundle, baseline(subjects[0], records)),
+            tuple(
+                WaiverRow(w.check, w.reason, w.owner, w.approver, w.control, w.until)
+                for w in open_waivers(records, records.clock.now())
+            ),
+            _signers(records, verdicts[0]),
+        )  # fmt: skip
+        text = _RENDER[format](page)
+        if str(out) == "-":
+            print(text, end="")
+            return 0
+        path = out or Path(f"interlock-report.{_SUFFIX[format]}")
+        write_file(path, text)
+        note(f"wrote {path}")
+    return 0
+
+
+def _last_run(records: Records, bundle: Digest) -> RunSummary | None:
+    found = [fact.body for fact in records.ledger.facts("run") if fact.body["bundle"] == bundle]
+    if not found:
+        return None
+    last = found[-1]
+    return RunSummary(
+        last["calls"], last["reused"], last["cost_usd"], (), last["broken"], last["truncated"], last["seconds"]
+    )
+
+
+def _columns(records: Records, bundle: Bundle, before: Digest | None) -> tuple[BundleColumn, ...]:
+    mine = _column("this", bundle, records)
+    return (mine,) if before is None else (_column("live", fetch(records, before)[0], records), mine)
+
+
+def _column(label: str, bundle: Bundle, records: Records) -> BundleColumn:
+    known = reasons_of(records, bundle)
+    cells: dict[str, PartCell | None] = {
+        kind.value: PartCell(
+            component.version, component.digest, component.pin.value,
+            known.get(kind.value, {}).get("author", ""), known.get(kind.value, {}).get("reason", ""),
+        )
+        for kind, component in bundle.components.items()
+    }  # fmt: skip
+    notes = tuple(
+        f"{part} {kind.replace('_', ' ')} {rows}"
+        for part, kinds in bundle.constraints.items()
+        for kind, rows in kinds.items()
+    )
+    return BundleColumn(label, bundle.digest, cells, notes)
+
+
+def _signers(records: Records, verdict: Verdict) -> dict[str, str]:
+    found = {}
+    for outcome in verdict.outcomes:
+        if outcome.evidence is not None:
+            try:
+                _, signature = records.signer.open(records.evidence.envelope(outcome.evidence), kind="evidence")
+            except EvidenceError:
+                continue  # it expired this instant; the outcome will say so on the next reading
+            found[str(outcome.evidence)] = signature.name
+    return found

@@ -1,0 +1,109 @@
+"""`interlock rollback`: the way back never asks."""
+
+import asyncio
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from interlock.cli import Exit
+from interlock.cli.session import (
+    HERE,
+    As,
+    Bar,
+    Dir,
+    Env,
+    Json,
+    bench_of,
+    environment_of,
+    records_of,
+    show,
+    show_json,
+)  # fmt: skip
+from interlock.core.digest import short
+from interlock.core.manifest import Part
+from interlock.core.pointer import Rule, pointer_to_json
+from interlock.services.check import subject_of
+from interlock.services.parts import load_parts
+from interlock.services.rollback import Rolled, live_pointer
+from interlock.services.rollback import rollback as roll
+from interlock.services.rollback import undo as undo_last
+from interlock.services.shelf import fetch, resolve_digest
+from interlock.services.smoke import SmokeResult, smoke
+from interlock.wiring import read_feature
+
+
+def rollback(
+    part: Annotated[
+        Part | None, Parameter(help="The part to take back; without it the whole bundle goes back.")
+    ] = None,
+    /,
+    *,
+    env: Env = None,
+    reason: Annotated[str, Parameter(help="What was seen.")] = "",
+    to: Annotated[str | None, Parameter(help="Digest of the bundle to return to, or to take the part from.")] = None,
+    undo: Annotated[bool, Parameter(negative="", help="Take the last rollback back.")] = False,
+    untested: Annotated[
+        bool, Parameter(negative="", help="Break the glass: this combination was never tested.")
+    ] = False,
+    second: Annotated[str | None, Parameter(help="The second person, where an untested combination needs two.")] = None,
+    no_smoke: Annotated[bool, Parameter(negative="", help="Skip the smoke set after the flip.")] = False,
+    dir: Dir = HERE,
+    actor: As = None,
+    json: Json = False,
+) -> int:
+    """Go back at once: flip first, then run a smoke set against what is live now.
+
+    R1 a bundle that was READY here returns at once; R2 a derived bundle of proven pairs is provisional; R3 an untested
+    pair needs --untested and --reason; R4 a broken constraint is refused, with the parts that must go back together.
+    """
+    with records_of(dir, actor) as (settings, records):
+        resolved, loaded, _ = read_feature(settings)
+        environment = environment_of(loaded, env)
+        pointer = live_pointer(records, environment, loaded.bundle.feature)
+        live, tree = fetch(records, pointer.stable)
+        subject = subject_of(load_parts(live, tree), live, resolved.app, environment)
+        if undo:
+            done = undo_last(subject, records, reason=reason or "undo")
+        else:
+            done = roll(
+                subject, records, part, reason=reason or "rollback", second=second, break_glass=untested and bool(reason),
+                to=resolve_digest(records, to) if to else None,
+            )  # fmt: skip
+        after, after_tree = fetch(records, done.after.stable)
+        result = None
+        if not no_smoke:
+            result = asyncio.run(
+                smoke(load_parts(after, after_tree), resolved, records, bench_of(settings), Bar(quiet=json))
+            )
+        if json:
+            show_json({
+                "schema": "interlock.rollback.v1", "rule": done.way.rule.value, "parts": [p.value for p in done.parts],
+                "pointer": pointer_to_json(done.after), "smoke": result.to_json() if result else None,
+            })  # fmt: skip
+        else:
+            show(_lines(done, result))
+    return Exit.PARTLY if result is not None and not result.good else Exit.READY
+
+
+_WHY = {
+    Rule.R1: "it was READY here within its window",
+    Rule.R2: "every interacting pair was proven before",
+    Rule.R3: "glass broken: a pair was never tested together",
+}
+
+
+def _lines(done: Rolled, result: SmokeResult | None) -> list[str]:
+    stays = [part.value for part in Part if part in done.way.bundle.components and part not in done.parts]
+    lines = [
+        f"{done.after.environment}  {short(done.before.stable)} -> {short(done.after.stable)}  generation {done.after.generation}",
+        f"  went back: {', '.join(part.value for part in done.parts)}; stay: {', '.join(stays) or 'none'}",
+        f"  rule {done.way.rule}: {_WHY[done.way.rule]}",
+    ]
+    if done.after.provisional_until:
+        lines.append(
+            f"  PROVISIONAL until {done.after.provisional_until:%Y-%m-%d %H:%M} UTC: by then `interlock check` must say READY for it"
+        )
+    if result is not None:
+        lines.append("  " + result.line())
+    lines.append(f"  undo: interlock rollback --undo --env {done.after.environment}")
+    return lines

@@ -1,0 +1,134 @@
+"""What every command shares: where the feature is, who is asking, and how its output is written."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from interlock.cli import command_fault
+from interlock.core.errors import UsageError
+from interlock.core.verdict import Verdict, Word
+from interlock.ports import Records
+from interlock.services.parts import Loaded
+from interlock.settings import Settings, read_settings
+from interlock.wiring import WorkBench, open_records
+
+Dir = Annotated[Path, Parameter(name=["--dir", "-C"], help="The feature's folder.")]
+As = Annotated[
+    str | None,
+    Parameter(name="--as", help="Act under this name; its key signs. Default: INTERLOCK_ACTOR, git's user, the login."),
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document.")]
+Env = Annotated[str | None, Parameter(name="--env", help="Environment of interlock.yaml.")]
+
+HERE = Path()
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """How much room there is, and what the terminal can show."""
+
+    width: int
+    color: bool
+    unicode: bool
+
+
+def screen() -> Screen:
+    """The terminal on stdout. NO_COLOR, FORCE_COLOR and TERM=dumb are honoured (no-color.org)."""
+    tty = sys.stdout.isatty()
+    color = (
+        (tty or bool(os.environ.get("FORCE_COLOR")))
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    )
+    return Screen(
+        width=max(60, min(160, get_terminal_size((100, 24)).columns)),
+        color=color,
+        unicode=(sys.stdout.encoding or "ascii").lower().replace("-", "") in ("utf8", "utf16", "utf32"),
+    )
+
+
+def show(lines: Sequence[str]) -> None:
+    """Print results to stdout, in one write."""
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def show_json(document: Any) -> None:
+    """Print one JSON document to stdout."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def note(text: str) -> None:
+    """Say something beside the result, on stderr."""
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def records_of(dir: Path, actor: str | None = None) -> Iterator[tuple[Settings, Records]]:
+    """Settings and stores of the feature in a folder."""
+    settings = read_settings(dir, actor=actor)
+    if not (settings.root / "interlock.yaml").is_file():
+        raise UsageError(
+            f"there is no `interlock.yaml` in `{settings.root.name or settings.root}`",
+            hint="make one with `interlock init`, or name the folder with --dir",
+        )
+    with open_records(settings) as records:
+        yield settings, records
+
+
+def bench_of(settings: Settings) -> WorkBench:
+    """Where bundles of this feature are put together and run."""
+    return WorkBench(settings, command_fault)
+
+
+def environment_of(loaded: Loaded, name: str | None) -> str:
+    """The environment that was named, or the most exposed one: no lighter bar is assumed in silence."""
+    known = list(loaded.release.environments)
+    if name is None:
+        return known[-1]
+    if name not in known:
+        raise UsageError(f"there is no environment `{name}`", hint=f"environments: {', '.join(known)}")
+    return name
+
+
+def exit_of(verdict: Verdict) -> int:
+    """The exit code of a verdict: 0 READY, 1 BLOCKED, 3 HOLD."""
+    return {Word.READY: 0, Word.BLOCKED: 1, Word.HOLD: 3}[verdict.word]
+
+
+class Bar:
+    """Progress on stderr: a bar on a terminal, else one line for each run."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._tty = sys.stderr.isatty() and not quiet
+        self._quiet = quiet
+        self._done = self._total = self._shown = 0
+        self._title = ""
+
+    def start(self, title: str, total: int) -> None:
+        """A run of `total` trials begins."""
+        self._title, self._total, self._done, self._shown = title, total, 0, -1
+
+    def advance(self, done: int = 1) -> None:
+        """Some trials are done."""
+        self._done += done
+        percent = 100 * self._done // max(1, self._total)
+        if self._tty and percent != self._shown:
+            self._shown = percent
+            full = percent * 30 // 100
+            sys.stderr.write(f"\r{self._title}  {'█' * full}{'░' * (30 - full)}  {self._done}/{self._total}")
+            sys.stderr.flush()
+
+    def finish(self) -> None:
+        """The run is over."""
+        if self._tty:
+            sys.stderr.write("\r\033[K")
+        elif not self._quiet and self._total:
+            note(f"{self._title}: {self._done}/{self._total}")

@@ -1,0 +1,37 @@
+"""`interlock status`."""
+
+from interlock.cli.session import HERE, Dir, Env, Json, environment_of, records_of, screen, show, show_json
+from interlock.core.pointer import pointer_to_json
+from interlock.services.status import Standing, standing
+from interlock.views.status import status_lines
+from interlock.wiring import read_feature
+
+
+def status(*, env: Env = None, dir: Dir = HERE, json: Json = False) -> int:
+    """Which bundle is live in each environment, since when, on whose word, and what waits."""
+    with records_of(dir) as (settings, records):
+        _, loaded, _ = read_feature(settings)
+        names = [environment_of(loaded, env)] if env else list(loaded.release.environments)
+        rows = [
+            standing(records, loaded.bundle.feature, name, loaded.release.environments[name].stage.value)
+            for name in names
+        ]
+        if json:
+            show_json([_document(row) for row in rows])
+            return 0
+        look = screen()
+        show(status_lines(rows, width=look.width, color=look.color, unicode=look.unicode))
+    return 0
+
+
+def _document(row: Standing) -> dict[str, object]:
+    return {
+        "environment": row.environment,
+        "stage": row.stage,
+        "pointer": pointer_to_json(row.pointer) if row.pointer else None,
+        "versions": row.versions,
+        "approvals": list(row.approvals),
+        "provisional_until": row.provisional_until.isoformat() if row.provisional_until else None,
+        "verdict": row.reading.word.value if row.reading else None,
+        "waiting": [plan.id for plan in row.waiting],
+    }

@@ -1,0 +1,250 @@
+"""Recorded results of two releases: may the second replace the first, slice by slice? Without a bundle."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from interlock.core.comparison import Row, SliceDecision, decide, paired_from_trials
+from interlock.core.errors import UsageError, WrongValue
+from interlock.core.verdict import Word
+from interlock.services.result_rows import ResultRow, Results
+
+UNNAMED = "all"
+"""The slice of the cases for which no row names one."""
+EXIT: Mapping[Word, int] = {Word.READY: 0, Word.BLOCKED: 1, Word.HOLD: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the candidate is held to.
+
+    Args:
+        margin: the drop of the pass rate that is not a matter, a fraction in (0, 1).
+        margins: the same by slice, where it differs.
+        critical: the slices that must pass; None for every slice that occurs.
+    """
+
+    margin: float = 0.05
+    margins: Mapping[str, float] = field(default_factory=dict)
+    critical: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name, margin in [("every slice", self.margin), *self.margins.items()]:
+            if not 0 < margin < 1:
+                raise UsageError(f"the margin for {name} is `{margin}`", hint="a fraction: 0.05 is five points")
+        if self.critical is not None and not self.critical:
+            raise UsageError(
+                "no slice is critical, so nothing could be wrong", hint="name one, or leave the option out"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One slice: the decision, and the cases that it could not rest on.
+
+    errors: cases with an error or a missing result under either release. before, after: mean over the paired cases.
+    """
+
+    decision: SliceDecision
+    critical: bool
+    cases: int
+    errors: int
+    unpaired: int
+    not_applicable: int
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The verdict with everything that it rests on. `overall` informs; the slices decide."""
+
+    verdict: Word
+    baseline: str
+    candidate: str
+    slices: tuple[Compared, ...]
+    overall: Compared
+    ignored: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 READY, 1 BLOCKED, 3 HOLD."""
+        return EXIT[self.verdict]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, the one shape that the terminal and other programs are shown."""
+        return {
+            "interlock_compare": 1,
+            "verdict": self.verdict.value,
+            "exit_code": self.exit_code,
+            "baseline": self.baseline,
+            "candidate": self.candidate,
+            "slices": [_plain(one) for one in self.slices],
+            "overall": _plain(self.overall),
+            "ignored": list(self.ignored),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    """One release: its usable values by case, the cases with an error, the cases that do not apply."""
+
+    rows: Mapping[str, tuple[Row, ...]]
+    broken: frozenset[str]
+    not_applicable: frozenset[str]
+
+    def of(self, cases: Iterable[str]) -> list[Row]:
+        return [row for case in cases for row in self.rows.get(case, ())]
+
+    def mean(self, cases: Iterable[str]) -> float | None:
+        means = [sum(value for *_, value in self.rows[case]) / len(self.rows[case]) for case in cases]
+        return sum(means) / len(means) if means else None
+
+
+def compare(baseline: Results, candidate: Results, terms: Terms | None = None) -> Comparison:
+    """Judge each slice of the candidate against the baseline on the same cases.
+
+    A case with an error or a missing result in any trial is unpaired: it is shown, and counts against passing. A case
+    that applies under neither release is left out. A slice is what either file says of the case; both must say the same.
+
+    Args:
+        baseline: what is live.
+        candidate: what would replace it.
+        terms: margins and critical slices; by default five points, every slice.
+    Returns: BLOCKED when a critical slice got worse, HOLD when one is owed or there is none, else READY.
+    Raises: UsageError for a margin of a slice that does not occur; DocumentError where the files contradict each other.
+    """
+    terms = terms or Terms()
+    both = (*baseline.rows, *candidate.rows)
+    slices_of = _agreed(both, "slices")
+    cluster_of = _agreed(both, "cluster")
+    members: dict[str, list[str]] = {}
+    for case in dict.fromkeys(row.case for row in both):
+        for name in slices_of.get(case) or (UNNAMED,):
+            members.setdefault(name, []).append(case)
+    for name in terms.margins:
+        if name not in members:
+            raise UsageError(
+                f"a margin for slice `{name}`, which no row has", hint=f"slices: {', '.join(sorted(members)) or 'none'}"
+            )
+    for name in sorted(terms.critical or ()):
+        members.setdefault(name, [])  # a critical slice without a case is owed, not forgotten
+    before, after = _arm(baseline.rows, cluster_of), _arm(candidate.rows, cluster_of)
+    margins = {name: terms.margins.get(name, terms.margin) for name in members}
+    slices = _compared(members, margins, before, after, terms.critical)
+    everything = {"overall": list(dict.fromkeys(row.case for row in both))}
+    (overall,) = _compared(everything, {"overall": terms.margin}, before, after, frozenset())
+    return Comparison(
+        verdict=_verdict(slices),
+        baseline=baseline.file,
+        candidate=candidate.file,
+        slices=slices,
+        overall=overall,
+        ignored=tuple(dict.fromkeys((*baseline.ignored, *candidate.ignored))),
+    )
+
+
+def _verdict(slices: tuple[Compared, ...]) -> Word:
+    critical = [one.decision.verdict for one in slices if one.critical]
+    if "fail" in critical:
+        return Word.BLOCKED
+    return Word.READY if critical and all(verdict == "pass" for verdict in critical) else Word.HOLD
+
+
+def _compared(
+    members: Mapping[str, list[str]],
+    margins: Mapping[str, float],
+    before: _Arm,
+    after: _Arm,
+    critical: frozenset[str] | None,
+) -> tuple[Compared, ...]:
+    if not members:
+        return ()
+    pairs = {}
+    for name, cases in members.items():
+        pair = paired_from_trials(before.of(cases), after.of(cases))
+        # Broken under one release and without a value under the other: nobody's row, and yet a case of the slice.
+        lost = [
+            case for case in cases
+            if case not in before.rows and case not in after.rows and (case in before.broken or case in after.broken)
+        ]  # fmt: skip
+        pairs[name] = replace(pair, unpaired=pair.unpaired + len(lost))
+    decisions = decide(pairs, margins)
+    found = []
+    for name, cases in members.items():
+        paired = [case for case in cases if case in before.rows and case in after.rows]
+        found.append(
+            Compared(
+                decision=decisions[name],
+                critical=critical is None or name in critical,
+                cases=len(cases),
+                errors=sum(case in before.broken or case in after.broken for case in cases),
+                unpaired=pairs[name].unpaired,
+                not_applicable=sum(case in before.not_applicable or case in after.not_applicable for case in cases),
+                before=before.mean(paired),
+                after=after.mean(paired),
+            )
+        )
+    return tuple(found)
+
+
+def _arm(rows: Iterable[ResultRow], cluster_of: Mapping[str, str]) -> _Arm:
+    values: dict[str, list[Row]] = {}
+    broken, not_applicable = set(), set()
+    for row in rows:
+        if row.status == "scored" and row.value is not None:
+            values.setdefault(row.case, []).append((row.case, cluster_of.get(row.case), row.value))
+        elif row.status == "not_applicable":
+            not_applicable.add(row.case)
+        else:
+            broken.add(row.case)
+    # The trials that are left of a case may be the easy ones, so one that broke takes the case with it.
+    usable = {case: tuple(found) for case, found in values.items() if case not in broken}
+    return _Arm(usable, frozenset(broken), frozenset(not_applicable - values.keys() - broken))
+
+
+def _agreed(rows: Iterable[ResultRow], key: str) -> dict[str, Any]:
+    """What the rows say of each case, once; DocumentError where two of them differ."""
+    said: dict[str, tuple[Any, ResultRow]] = {}
+    for row in rows:
+        value = getattr(row, key)
+        if value is None:
+            continue
+        first, where = said.setdefault(row.case, (value, row))
+        if first != value:
+            raise WrongValue(
+                f"case `{row.case}` has {key} `{_shown(value)}` here and `{_shown(first)}` at {where.place}",
+                hint="one case is one thing in every trial and under both releases",
+                place=row.place,
+            )
+    return {case: value for case, (value, _) in said.items()}
+
+
+def _shown(value: str | tuple[str, ...]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
+
+
+def _plain(one: Compared) -> dict[str, Any]:
+    decision = one.decision
+    return {
+        "slice": decision.slice,
+        "verdict": decision.verdict,
+        "critical": one.critical,
+        "cases": one.cases,
+        "n": decision.n,
+        "errors": one.errors,
+        "unpaired": one.unpaired,
+        "not_applicable": one.not_applicable,
+        "broke": decision.broke,
+        "fixed": decision.fixed,
+        "before": one.before,
+        "after": one.after,
+        "delta": decision.delta,
+        "low": decision.low,
+        "high": decision.high,
+        "p_holm": decision.p_holm,
+        "margin": decision.margin,
+        "smallest_drop": decision.smallest_drop,
+        "decides_at": decision.decides_at,
+        "why": decision.why,
+    }

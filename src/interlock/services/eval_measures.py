@@ -1,0 +1,332 @@
+"""What a run shows, check by check: counts as plain data, for the rules to judge. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from interlock.core.checks import Limits
+from interlock.core.comparison import Paired, Row, decide, paired_from_trials
+from interlock.core.digest import of_value
+from interlock.core.estimate import clopper_pearson
+from interlock.core.score import CaseResult
+from interlock.core.suite import Case, Slice, Suite, SuiteKind
+from interlock.services.evaluate import Run
+
+_ABSTENTION = frozenset({SuiteKind.GOLD, SuiteKind.ADVERSARIAL, SuiteKind.REGRESSION})
+_PAIRED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
+
+
+class _Mark(Enum):
+    """How a case, or a unit of several, stands before one scorer."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    BROKEN = "broken"
+    UNSCORED = "unscored"
+
+
+def measure_suite(run: Run) -> Mapping[str, Mapping[str, Any]]:
+    """The data of EVAL-01, EVAL-02, SAFE-02 and the eval half of PRS-01.
+
+    Every suite counts except those of kind `baseline`, which another path answers. A case failed if any of its
+    repeats did, is broken if any broke and none failed, and passed only if every repeat ran and passed. The unit of
+    counts is the cluster where cases belong together, else the case; a unit passes only with all of its cases.
+    """
+    suites = [suite for suite in run.suites if suite.kind is not SuiteKind.BASELINE]
+    return {
+        "EVAL-01": _ran(run, suites),
+        "EVAL-02": _slices(run, suites),
+        "SAFE-02": _abstention(run, [suite for suite in suites if suite.kind in _ABSTENTION]),
+        "PRS-01": _parsed(run, suites),
+    }
+
+
+def _result(run: Run, suite: Suite, case: Case) -> CaseResult:
+    return run.results[f"{suite.name}/{case.id}"]
+
+
+def _mark(result: CaseResult, scorer: str = "case") -> _Mark:
+    passed = result.passed(scorer)
+    if passed is False:
+        return _Mark.FAILED
+    if len(result.ran) < len(result.trials) or not result.trials:
+        return _Mark.BROKEN
+    return _Mark.UNSCORED if passed is None else _Mark.PASSED
+
+
+def _together(marks: Iterable[_Mark]) -> _Mark:
+    """A unit of several cases: one failure fails it; what broke, or was not scored, leaves it undecided."""
+    found = set(marks)
+    for mark in (_Mark.FAILED, _Mark.BROKEN, _Mark.PASSED):
+        if mark in found:
+            return mark
+    return _Mark.UNSCORED
+
+
+def _units(run: Run, suite: Suite, cases: Sequence[Case], scorer: str = "case") -> Counter[_Mark]:
+    units: dict[tuple[str, str], list[_Mark]] = {}
+    for case in cases:
+        name = ("case", case.id) if case.cluster is None else ("cluster", case.cluster)
+        units.setdefault(name, []).append(_mark(_result(run, suite, case), scorer))
+    return Counter(_together(marks) for marks in units.values())
+
+
+def _ran(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
+    cases = ran = calls = traced = 0
+    broken: Counter[str] = Counter()
+    for suite in suites:
+        for case in suite.cases:
+            cases += 1
+            trials = _result(run, suite, case).trials
+            calls += sum(trial.calls for trial in trials)
+            kind = next((trial.broken for trial in trials if trial.broken is not None), None)
+            if kind is not None:
+                broken[kind.value] += 1
+            elif trials:
+                ran += 1
+                traced += all(trial.trace_id for trial in trials)
+    return {
+        "cases": cases,
+        "ran": ran,
+        "broken": dict(sorted(broken.items())),
+        "calls": calls,
+        "traced": traced,
+        "truncated": run.truncated,
+    }
+
+
+def _slices(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
+    rows: list[dict[str, Any]] = []
+    failed: list[str] = []
+    for suite in suites:
+        rows += [_slice(run, suite, piece) for piece in suite.slices]
+        for case in suite.cases:
+            if not case.must_pass:
+                continue
+            mark = _mark(_result(run, suite, case))
+            if mark is _Mark.FAILED:
+                failed.append(case.id)
+            elif mark is not _Mark.PASSED:
+                # It has not passed, so it must not be forgotten: a critical row of its own, in which no case ran.
+                name = f"must-pass case `{case.id}`"
+                unscored = mark is _Mark.UNSCORED
+                rows.append(
+                    _row(suite, Slice(id=name, title=name, critical=True), 0, 0, 1 - unscored, int(unscored), [])
+                )
+    return {"slices": rows, "must_pass_failed": failed}
+
+
+def _slice(run: Run, suite: Suite, piece: Slice) -> dict[str, Any]:
+    cases = suite.of_slice(piece.id)
+    found = _units(run, suite, cases)
+    passes, n = found[_Mark.PASSED], found[_Mark.PASSED] + found[_Mark.FAILED]
+    row = _row(suite, piece, passes, n, found[_Mark.BROKEN], found[_Mark.UNSCORED], _floors(run, suite, piece, cases))
+    row["failed"] = [case.id for case in cases if _mark(_result(run, suite, case)) is _Mark.FAILED]
+    return row
+
+
+def _row(
+    suite: Suite, piece: Slice, passes: int, n: int, broken: int, unscored: int, floors: list[dict[str, Any]]
+) -> dict[str, Any]:
+    interval = clopper_pearson(passes, n)
+    return {
+        "suite": suite.name,
+        "slice": piece.id,
+        "title": piece.title,
+        "critical": piece.critical,
+        "share": piece.share,
+        "passes": passes,
+        "n": n,
+        "broken": broken,
+        "unscored": unscored,
+        "low": interval.low,
+        "high": interval.high,
+        "failed": [],
+        "floors": floors,
+    }
+
+
+def _floors(run: Run, suite: Suite, piece: Slice, cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """The floors of a slice: its own, and of scorers that it has no own one for those of `*`, unless it is critical."""
+    floors: dict[str, float] = {}
+    for requirement in suite.requirements:
+        if requirement.slice == "*" and not piece.critical and requirement.floor is not None:
+            floors[requirement.scorer] = max(floors.get(requirement.scorer, 0.0), requirement.floor)
+    own: dict[str, float] = {}
+    for requirement in suite.requirements:
+        if requirement.slice == piece.id and requirement.floor is not None:
+            own[requirement.scorer] = max(own.get(requirement.scorer, 0.0), requirement.floor)
+    rows = []
+    for scorer, floor in {**floors, **own}.items():
+        found = _units(run, suite, cases, scorer)
+        passes = found[_Mark.PASSED]
+        rows.append({"scorer": scorer, "floor": floor, "passes": passes, "n": passes + found[_Mark.FAILED]})
+    return rows
+
+
+def _abstention(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
+    """Both halves of SAFE-02, by unit over all suites.
+
+    should: cases that permit `abstain` and not `answer`; kept only if every repeat abstained or escalated. wrongly:
+    cases that permit `answer` alone; refused if at least half of the repeats did.
+    """
+    should: dict[tuple[str, ...], list[_Mark]] = {}
+    scope: dict[tuple[str, ...], list[_Mark]] = {}
+    missed, refused_ids = [], []
+    for suite in suites:
+        for case in suite.cases:
+            permitted = set(case.expect.outcomes)
+            result = _result(run, suite, case)
+            answers = [trial.reply.outcome == "answer" for trial in result.trials if trial.reply is not None]
+            whole = bool(answers) and len(answers) == len(result.trials)
+            unit = (suite.name, case.id) if case.cluster is None else (case.cluster,)
+            if "abstain" in permitted and "answer" not in permitted:
+                mark = _Mark.FAILED if any(answers) else _Mark.PASSED if whole else _Mark.BROKEN
+                should.setdefault(unit, []).append(mark)
+                missed += [case.id] if mark is _Mark.FAILED else []
+            elif permitted == {"answer"}:
+                refused = bool(answers) and 2 * sum(answers) <= len(answers)
+                mark = _Mark.FAILED if refused else _Mark.PASSED if whole else _Mark.BROKEN
+                scope.setdefault(unit, []).append(mark)
+                refused_ids += [case.id] if mark is _Mark.FAILED else []
+    kept = Counter(_together(marks) for marks in should.values())
+    in_scope = Counter(_together(marks) for marks in scope.values())
+    return {
+        "should": {
+            "passes": kept[_Mark.PASSED],
+            "n": kept[_Mark.PASSED] + kept[_Mark.FAILED],
+            "broken": kept[_Mark.BROKEN],
+            "failed": missed,
+        },
+        "wrongly": {
+            "count": in_scope[_Mark.FAILED],
+            "n": in_scope[_Mark.PASSED] + in_scope[_Mark.FAILED],
+            "broken": in_scope[_Mark.BROKEN],
+            "failed": refused_ids,
+        },
+    }
+
+
+def _parsed(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
+    """The eval half of PRS-01; the fuzz half starts empty, which the rule reads as not tested."""
+    replies = [
+        trial.reply
+        for suite in suites
+        for case in suite.cases
+        for trial in _result(run, suite, case).trials
+        if trial.reply is not None
+    ]
+    errors: Counter[str] = Counter(error for reply in replies for error in reply.parse_errors)
+    return {
+        "evals": {
+            "ok": sum(reply.parse_ok for reply in replies),
+            "attempted": sum(reply.parse_attempted for reply in replies),
+            "errors": [{"error": error, "n": n} for error, n in errors.most_common(10)],
+        },
+        "fuzz": {"handled": 0, "n": 0, "missed": []},
+    }
+
+
+# ── Two runs ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping[str, Any]:
+    """The data of EVAL-03: the gold and regression suites of the candidate, paired case by case with the baseline.
+
+    A case that broke in either run is unpaired, and the comparison takes it for the worst that it could have been.
+    A suite that the baseline did not run with the same content has no pair, so its slices stay owed.
+    """
+    names = Counter(piece.id for suite in candidate.suites if suite.kind in _PAIRED for piece in suite.slices)
+    pairs: dict[str, Paired] = {}
+    margins: dict[str, float] = {}
+    about: dict[str, dict[str, Any]] = {}
+    same = {suite.name: suite.digest for suite in baseline.suites}
+    everything: list[tuple[Suite, Case]] = []
+    for suite in candidate.suites:
+        if suite.kind not in _PAIRED:
+            continue
+        comparable = same.get(suite.name) == suite.digest
+        if comparable:
+            everything += [(suite, case) for case in suite.cases]
+        for piece in suite.slices:
+            name = piece.id if names[piece.id] == 1 else f"{suite.name}/{piece.id}"
+            cases = [(suite, case) for case in suite.of_slice(piece.id)] if comparable else []
+            pairs[name] = _pair(baseline, candidate, cases)
+            margins[name] = suite.margin(piece.id, limits.default_margin)
+            broke, fixed = _flips(baseline, candidate, cases)
+            about[name] = {
+                "suite": suite.name,
+                "title": piece.title,
+                "critical": piece.critical,
+                "share": piece.share,
+                "unpaired": pairs[name].unpaired,
+                "broke_cases": broke,
+                "fixed_cases": fixed,
+            }
+    rows = []
+    for name, decision in (decide(pairs, margins) if pairs else {}).items():
+        rows.append(
+            {
+                **about[name],
+                "slice": name,
+                "verdict": decision.verdict,
+                "n": decision.n,
+                "broke": decision.broke,
+                "fixed": decision.fixed,
+                "delta": decision.delta,
+                "low": decision.low,
+                "high": decision.high,
+                "p_holm": decision.p_holm,
+                "margin": decision.margin,
+                "decides_at": decision.decides_at,
+                "smallest_drop": decision.smallest_drop,
+                "why": decision.why,
+            }
+        )
+    whole = _pair(baseline, candidate, everything)
+    return {
+        "baseline": baseline.bundle or of_value(dict(baseline.upstream), domain="interlock.scope.v1"),
+        "slices": rows,
+        "overall": {
+            "n": whole.n,
+            "broke": whole.broke,
+            "fixed": whole.fixed,
+            "delta": whole.delta,
+            "unpaired": whole.unpaired,
+        },
+    }
+
+
+def _pair(baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]]) -> Paired:
+    before, after = _rows(baseline, cases), _rows(candidate, cases)
+    judged = {row[0] for row in before} | {row[0] for row in after}
+    lost = sum(
+        f"{suite.name}/{case.id}" not in judged
+        and _Mark.BROKEN in {_mark(_result(run, suite, case)) for run in (baseline, candidate)}
+        for suite, case in cases
+    )
+    paired = paired_from_trials(before, after)
+    return replace(paired, unpaired=paired.unpaired + lost) if lost else paired
+
+
+def _rows(run: Run, cases: Sequence[tuple[Suite, Case]]) -> list[Row]:
+    """The mean over a case's trials; a case that broke, without one failure to show, says nothing."""
+    rows: list[Row] = []
+    for suite, case in cases:
+        result = _result(run, suite, case)
+        value = result.value()
+        if value is not None and _mark(result) is not _Mark.BROKEN:
+            rows.append((f"{suite.name}/{case.id}", case.cluster, value))
+    return rows
+
+
+def _flips(baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]]) -> tuple[list[str], list[str]]:
+    """The ids of the cases that broke and that were fixed, by the majority of their trials."""
+    before = {row[0]: row[2] >= 0.5 for row in _rows(baseline, cases)}
+    after = {row[0]: row[2] >= 0.5 for row in _rows(candidate, cases)}
+    both = [(f"{suite.name}/{case.id}", case.id) for suite, case in cases]
+    pairs = [(case_id, before[key], after[key]) for key, case_id in both if key in before and key in after]
+    broke = [case_id for case_id, passed, passes in pairs if passed and not passes]
+    return broke, [case_id for case_id, passed, passes in pairs if passes and not passed]
