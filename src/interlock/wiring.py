@@ -42,6 +42,8 @@ def open_records(settings: Settings, *, clock: Clock | None = None) -> Iterator[
 
     clock = clock or SystemClock()
     settings.state.mkdir(parents=True, exist_ok=True)
+    if not (ignore := settings.state / ".gitignore").exists():
+        write_file(ignore, "*\n")  # private keys and records are not for the repository
     keyring = open_keyring(settings, clock)
     if settings.actor not in {key.name for key in keyring.trusted().values()}:
         keyring.create_key(settings.actor, ["author"], KEY_DAYS)

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,13 @@ def test_a_broken_slice_is_not_hidden_by_as_many_fixes_elsewhere() -> None:
     text = compare_lines(found.to_json())
     assert text[0] == "BLOCKED  after.jsonl against before.jsonl: got worse in billing"
     assert any(line.startswith("FAIL  billing") and "broke 10" in line for line in text)
+
+
+def test_the_guide_shows_what_is_printed() -> None:
+    before = results([*passes("billing", 40), *passes("general", 900, 60)], "before.jsonl")
+    after = results([*passes("billing", 30, 10), *passes("general", 910, 50)], "after.jsonl")
+    guide = (Path(__file__).parents[2] / "docs/imports.md").read_text("utf-8")
+    assert "\n".join(compare_lines(compare(before, after).to_json())) in guide
 
 
 def test_five_identical_cases_hold_and_say_that_fifty_five_decide() -> None:
@@ -109,6 +117,17 @@ def test_what_applies_under_neither_release_is_left_out_and_said() -> None:
 def test_dropping_cases_does_not_help_to_pass() -> None:
     found = compare(results(passes("refunds", 60)), results(passes("refunds", 55)))
     assert (found.verdict, of(found, "refunds")["unpaired"]) == (Word.HOLD, 5)
+
+
+def test_to_break_a_case_is_never_better_than_to_fail_it() -> None:
+    before, failing = passes("refunds", 1000), passes("refunds", 988, 12)
+    breaking = [row if row["passed"] else row | {"status": "error"} for row in failing]
+    assert compare(results(before), results(failing)).verdict is Word.BLOCKED
+    found = compare(results(before), results(breaking))
+    assert (found.verdict, of(found, "refunds")["errors"]) == (Word.HOLD, 12)
+    assert "if the 12 unpaired cases had failed" in "\n".join(compare_lines(found.to_json()))
+    one_error = [*before[:-1], before[-1] | {"status": "error"}]
+    assert compare(results(before), results(one_error)).verdict is Word.READY
 
 
 def test_only_critical_slices_decide_but_every_slice_is_shown() -> None:

@@ -87,7 +87,7 @@ CATALOGUE: tuple[Check, ...] = (
     _row("GOV-04", _B, "●●●", "R", "Purpose and stakes are stated",
          "Intended use, slices, data classes and stakes are answered, and they derive the profile; a lighter profile needs an approver.",
          "Without stakes every feature is treated like a demo, also the one that locks accounts.",
-         "interlock init --stakes", by="static", inputs=("bars",)),
+         "interlock explain GOV-04", by="static", inputs=("bars",)),
     _row("GOV-05", _B, "-●●", "", "The record outlives the release",
          "Retention is at least the policy's; the export pack reproduces the verdict offline.",
          "An auditor asks after a year, when the process that knew is gone.",

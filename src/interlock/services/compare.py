@@ -104,8 +104,9 @@ class _Arm:
 def compare(baseline: Results, candidate: Results, terms: Terms | None = None) -> Comparison:
     """Judge each slice of the candidate against the baseline on the same cases.
 
-    A case with an error or a missing result in any trial is unpaired: it is shown, and counts against passing. A case
-    that applies under neither release is left out. A slice is what either file says of the case; both must say the same.
+    A case with an error or a missing result in any trial is unpaired: it is shown, and counts against passing. Where a
+    slice would fail had its unpaired cases failed, it is owed at best. A case that applies under neither release is left
+    out. A slice is what either file says of the case; both must say the same.
 
     Args:
         baseline: what is live.
@@ -160,29 +161,38 @@ def _compared(
 ) -> tuple[Compared, ...]:
     if not members:
         return ()
-    pairs = {}
+    paired, alone, pairs, worst = {}, {}, {}, {}
     for name, cases in members.items():
-        pair = paired_from_trials(before.of(cases), after.of(cases))
-        # Broken under one release and without a value under the other: nobody's row, and yet a case of the slice.
-        lost = [
+        paired[name] = [case for case in cases if case in before.rows and case in after.rows]
+        alone[name] = [
             case for case in cases
-            if case not in before.rows and case not in after.rows and (case in before.broken or case in after.broken)
+            if (case in before.rows) != (case in after.rows)
+            # Broken under one release and without a value under the other: nobody's row, and yet a case of the slice.
+            or (case not in before.rows and (case in before.broken or case in after.broken))
         ]  # fmt: skip
-        pairs[name] = replace(pair, unpaired=pair.unpaired + len(lost))
-    decisions = decide(pairs, margins)
+        rows = before.of(paired[name]), after.of(paired[name])
+        pairs[name] = replace(paired_from_trials(*rows), unpaired=len(alone[name]))
+        passed: list[Row] = [(case, None, 1.0) for case in alone[name]]
+        failed: list[Row] = [(case, None, 0.0) for case in alone[name]]
+        worst[name] = paired_from_trials(rows[0] + passed, rows[1] + failed)
+    decisions, feared = decide(pairs, margins), decide(worst, margins)
     found = []
     for name, cases in members.items():
-        paired = [case for case in cases if case in before.rows and case in after.rows]
+        decision = decisions[name]
+        if decision.verdict == "pass" and feared[name].verdict == "fail":
+            # INVARIANT: to break a case is never better than to fail it.
+            why = f"if the {len(alone[name])} unpaired cases had failed, it would be worse: {feared[name].why}"
+            decision = replace(decision, verdict="owed", decides_at=None, why=why)
         found.append(
             Compared(
-                decision=decisions[name],
+                decision=decision,
                 critical=critical is None or name in critical,
                 cases=len(cases),
                 errors=sum(case in before.broken or case in after.broken for case in cases),
                 unpaired=pairs[name].unpaired,
                 not_applicable=sum(case in before.not_applicable or case in after.not_applicable for case in cases),
-                before=before.mean(paired),
-                after=after.mean(paired),
+                before=before.mean(paired[name]),
+                after=after.mean(paired[name]),
             )
         )
     return tuple(found)

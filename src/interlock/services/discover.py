@@ -13,7 +13,7 @@ from interlock.core.manifest import Part
 from interlock.ports import Tree
 from interlock.services.discover_python import model_finding, scan_python, tools_in_code
 from interlock.services.discover_tools import read_servers, read_tools
-from interlock.services.finding import Finding, FindingKind
+from interlock.services.finding import Finding, FindingKind, count
 from interlock.services.model_names import provider_of
 
 SKIPPED: tuple[str, ...] = (
@@ -87,14 +87,14 @@ def _by_name(paths: Sequence[str]) -> Iterator[Finding]:
         if end in _PROMPT_ENDS and (end == ".prompt" or _PROMPT_FOLDERS.intersection(folders)):
             yield Finding(Part.PROMPT, path, None, FindingKind.PROMPT_FILE, "found", "a file kept as a prompt", path)
         elif end in _PROMPT_ENDS and "prompt" in stem:
-            note = "only its name says that it is a prompt, please confirm"
+            note = "only its name says that it is a prompt"
             yield Finding(Part.PROMPT, path, None, FindingKind.PROMPT_FILE, "guessed", note, path)
         elif (end == ".md" and "runbook" in stem) or ("runbooks" in folders and end == ".md"):
             yield Finding(Part.RUNBOOK, path, None, FindingKind.RUNBOOK, "found", "a runbook", path)
         elif end == ".md" and "escalation" in stem:
             yield Finding(Part.RUNBOOK, path, None, FindingKind.ESCALATION, "found", "an escalation guide", path)
         elif end == ".json" and "index" in stem:
-            note = "only its name says that it is an index, please confirm"
+            note = "only its name says that it is an index"
             yield Finding(Part.RETRIEVER, path, None, FindingKind.INDEX, "guessed", note, path)
     yield from _sources(paths)
 
@@ -107,11 +107,11 @@ def _sources(paths: Sequence[str]) -> Iterator[Finding]:
         if at is not None and splitext(file)[1].lower() in _SOURCE_ENDS:
             folder = "/".join(folders[: at + 1])
             counts[folder] = counts.get(folder, 0) + 1
-    for folder, count in sorted(counts.items()):
+    for folder, number in sorted(counts.items()):
         if _SOURCE_FOLDERS[basename(folder).lower()]:
-            yield Finding(Part.RETRIEVER, folder, None, FindingKind.SOURCES, "found", f"{count} sources", folder)
+            yield Finding(Part.RETRIEVER, folder, None, FindingKind.SOURCES, "found", count(number, "source"), folder)
         else:
-            note = f"{count} files; perhaps sources, perhaps the project's own documentation"
+            note = f"{count(number, 'file')}; perhaps sources, perhaps the project's own documentation"
             yield Finding(Part.RETRIEVER, folder, None, FindingKind.SOURCES, "guessed", note, folder)
 
 
@@ -160,9 +160,9 @@ def _json(path: str, text: str) -> Iterator[Finding]:
         kind, tools = read
         names = ", ".join(tool["name"] for tool in tools)
         shape = "an MCP tools/list answer" if kind is FindingKind.MCP_TOOLS else "tools in the shape of OpenAI's API"
-        yield Finding(Part.TOOLS, path, None, kind, "found", f"{len(tools)} tools: {shape}", names)
+        yield Finding(Part.TOOLS, path, None, kind, "found", f"{count(len(tools), 'tool')}: {shape}", names)
     elif servers := read_servers(value):
-        note = f"{len(servers)} servers; their tools are behind them: save each `tools/list` answer"
+        note = f"{count(len(servers), 'server')}; the tools are behind them: save each `tools/list` answer"
         yield Finding(Part.TOOLS, path, None, FindingKind.MCP_SERVERS, "found", note, ", ".join(servers))
     elif isinstance(value, dict) and basename(path) not in _NO_SCHEMA and is_schema(value):
         if not usable_schema(value):

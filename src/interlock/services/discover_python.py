@@ -8,7 +8,7 @@ from typing import Any
 
 from interlock.core.manifest import Part
 from interlock.services.discover_tools import read_tools
-from interlock.services.finding import Confidence, Finding, FindingKind
+from interlock.services.finding import Confidence, Finding, FindingKind, count
 from interlock.services.model_names import provider_of
 from interlock.services.pins import moving_name
 
@@ -83,7 +83,7 @@ def _assigned(path: str, module: ast.Module) -> Iterator[Finding]:
             yield _prompt(path, line, name, "found")
         if isinstance(value, ast.List) and (read := read_tools(_literal(value))):
             kind, tools = read
-            note = f"{len(tools)} tools in code; a converted manifest is written, theirs stays"
+            note = f"{count(len(tools), 'tool')} in code; a converted manifest is written, theirs stays"
             yield Finding(Part.TOOLS, path, line, kind, "found", note, ", ".join(tool["name"] for tool in tools))
     for node in ast.walk(module):
         if isinstance(node, ast.Dict):
@@ -129,7 +129,7 @@ def _functions(path: str, module: ast.Module) -> Iterator[Finding]:
             note = "decorated as a tool; its schema is made at run time, so save the `tools/list` answer"
             yield Finding(Part.TOOLS, path, node.lineno, FindingKind.TOOL_FUNCTION, "guessed", note, node.name)
         if isinstance(node, Function | ast.ClassDef) and _RETRIEVAL.search(_snake(node.name)):
-            note = "its name speaks of retrieval, please confirm"
+            note = "its name speaks of retrieval"
             yield Finding(Part.RETRIEVER, path, node.lineno, FindingKind.RETRIEVAL_CODE, "guessed", note, node.name)
     for node in module.body:  # a target is called as `module:function`
         if isinstance(node, Function):

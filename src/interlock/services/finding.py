@@ -51,3 +51,12 @@ class Finding:
     def where(self) -> str:
         """The place as people write it, such as `app/llm.py:31`."""
         return self.path if self.line is None else f"{self.path}:{self.line}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count(1, "tool"), count(3, "tool")
+    ('1 tool', '3 tools')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -13,7 +13,8 @@ from interlock.core.manifest import Profile
 from interlock.ports import Tree
 from interlock.services.discover import discover, looked_at
 from interlock.services.finding import Finding
-from interlock.services.init_draft import FOLDER, RECORD, Row, draft
+from interlock.services.init_draft import FOLDER, RECORD, Row
+from interlock.services.init_manifest import draft
 from interlock.services.lock import MANIFEST, resolve
 from interlock.services.parts import load_parts
 from interlock.services.stakes import StakesAnswers
@@ -150,7 +151,9 @@ def apply_init(plan: InitPlan, folder: FeatureFolder) -> tuple[str, ...]:
     )
     written: list[str] = []
     try:
-        for path, content in ((RECORD, _record_text(record).encode()), *contents.items()):
+        # The manifest comes last: where it is, everything that it names is there too.
+        last = sorted(contents.items(), key=lambda item: item[0] == MANIFEST)
+        for path, content in ((RECORD, _record_text(record).encode()), *last):
             folder.write_new(path, content)
             written.append(path)
     except (InterlockError, OSError):

@@ -72,6 +72,8 @@ def _decides(one: Mapping[str, Any]) -> str:
         return f"no case was judged under both releases: {one['errors']} with an error or missing, {one['unpaired']} unpaired"
     few = "one case rules" if one["n"] == 1 else f"{one['n']} cases like these rule"
     says = f"{few} out a drop of more than {drop} points and no smaller one; the margin is {margin}"
+    if one["smallest_drop"] < one["margin"]:
+        return str(one["why"])
     if one["unpaired"]:
         return f"{says}: judge the {one['unpaired']} unpaired cases under both releases first"
     if one["decides_at"] is None:

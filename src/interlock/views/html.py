@@ -64,7 +64,7 @@ def _templates() -> Environment:
         strip_drawing=charts.strip_drawing,
     )
     environment.filters.update(
-        percent=percent, short=_short, day=wording.day, minute=wording.minute, money=wording.money, points=_points
+        percent=_percent, short=_short, day=wording.day, minute=wording.minute, money=wording.money, points=_points
     )
     return environment
 
@@ -76,6 +76,11 @@ def _finalized(value: object) -> object:
 
 def _short(digest: str) -> str:
     return short(Digest(digest))
+
+
+def _percent(rate: float) -> str:
+    """A rate that no line break parts from its sign."""
+    return percent(rate).replace(" ", "\u00a0")
 
 
 def _points(rate: float | None) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from interlock.core.checks import Question
 from interlock.core.digest import short
+from interlock.core.evidence import Gap
 from interlock.core.verdict import Verdict
 from interlock.views.page import MovedRow, RunSummary, finding_rows, moved_rows
 from interlock.views.terminal import run_line
@@ -102,16 +103,17 @@ def _blocking(verdict: Verdict) -> list[str]:
     if not blocking:
         return []
     lines = ["**What keeps it from READY** (seen → proves → asked → next)", ""]
-    for outcome in blocking[:_TOLD]:
+    told_now = [outcome for outcome in blocking if outcome.gap is not Gap.INSTRUMENT][:_TOLD]
+    for outcome in told_now:
         steps = dict(chain(outcome))
         command = f" → {_code(steps.pop('next'))}" if "next" in steps else ""
         told = " → ".join(_text(text) for text in steps.values())
         lines.append(
             f"- {SIGNS[outcome.standing]} {outcome.standing} **{outcome.check}** {_text(outcome.title)}: {told}{command}"
         )
-    if len(blocking) > _TOLD:
-        more = ids_in_groups(o.check for o in blocking[_TOLD:])
-        lines.append(f"- +{len(blocking) - _TOLD} more: {more}: `interlock report`")
+    hidden = [outcome for outcome in blocking if outcome not in told_now]
+    if hidden:
+        lines.append(f"- +{len(hidden)} more: {ids_in_groups(o.check for o in hidden)}: `interlock report`")
     return lines
 
 

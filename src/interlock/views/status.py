@@ -54,16 +54,16 @@ def status_lines(rows: Sequence[StandingRow], *, width: int, color: bool, unicod
     for row in rows:
         pointer = row.pointer
         if pointer is None:
-            said = [f"{row.environment} ({row.stage})  nothing is live"]
+            said = [f"{row.environment} ({row.stage}): nothing is live"]
         else:
-            name = f"{row.environment} ({row.stage})  {pointer.feature}@{short(pointer.stable)}  generation {pointer.generation}"
+            name = f"{row.environment} ({row.stage}): {pointer.feature}@{short(pointer.stable)}, generation {pointer.generation}"
             word = (f"{row.reading.word} at its last check" if row.reading else "never checked here") + (
                 f", valid until {minute(row.reading.valid_until)}" if row.reading and row.reading.valid_until else ""
             )
             who = f"  {pointer.move} by {pointer.actor} since {minute(pointer.at)}: {pointer.reason}"
             if row.approvals:
                 who += f" · approved by {', '.join(row.approvals)}"
-            said = [f"{name}  {word}", who]
+            said = [f"{name}, {word}", who]
             if row.versions:
                 said.append("  " + " · ".join(f"{part} {version}" for part, version in row.versions.items()))
             off = ", ".join(f"{switch} ({reason})" for switch, reason in pointer.switches.items())
