@@ -103,6 +103,21 @@ def test_pydantic_models_are_seen_through_inheritance_without_running_anything(t
     assert rows == {"Base": "guessed", "Answer": "found"}
 
 
+def test_several_candidates_for_the_schema_are_guesses_each(tmp_path: Path) -> None:
+    code = "class Answer(BaseModel): ...\nclass DeleteResponse(BaseModel): ...\n"
+    rows = seen(repository(tmp_path, {"s.py": code}), FindingKind.PYDANTIC_MODEL)
+    assert [(f.name, f.confidence) for f in rows] == [("Answer", "guessed"), ("DeleteResponse", "guessed")]
+    assert "one of 2" in rows[0].note
+
+
+def test_instructions_may_be_for_people_so_they_are_a_guess(tmp_path: Path) -> None:
+    code = (
+        'INSTALL_INSTRUCTIONS = "Run the installer, then restart."\nUSER_PROMPT = "Answer this question: {question}"\n'
+    )
+    rows = seen(repository(tmp_path, {"s.py": code}), FindingKind.PROMPT_IN_CODE)
+    assert {f.name: f.confidence for f in rows} == {"INSTALL_INSTRUCTIONS": "guessed", "USER_PROMPT": "found"}
+
+
 def test_tools_are_read_in_every_shape_and_converted_to_ours(tmp_path: Path) -> None:
     flat = {"type": "function", "name": "flat_tool", "parameters": {"properties": {}}}
     tree = repository(

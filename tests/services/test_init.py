@@ -137,6 +137,14 @@ def test_what_was_found_is_claimed_and_what_was_guessed_is_listed_to_confirm(tmp
     assert rows["schema"].standing == "not found, template written"
 
 
+def test_a_second_prompt_in_code_is_told_and_one_model_of_several_is_a_guess(tmp_path: Path) -> None:
+    code = PROMPT + 'SMALL = "gpt-4o-mini"\n'
+    planned = plan(make(tmp_path, {"prompts/a.md": "Answer.", "app/llm.py": code}))
+    assert [row.where for row in planned.rows if row.what == "prompt"] == ["prompts/a.md", "app/llm.py:1"]
+    assert "app/llm.py:2" in {finding.where for finding in planned.guessed}
+    assert "also seen: gpt-4o-mini (app/llm.py:4)" in planned.files["interlock.yaml"]
+
+
 def test_a_prompt_folder_and_a_pydantic_schema(tmp_path: Path) -> None:
     apply_init(plan(make(tmp_path, REPOSITORIES["prompts and pydantic"])), FolderFeatureFolder(tmp_path))
     resolved, _ = locked(tmp_path)

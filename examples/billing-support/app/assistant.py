@@ -58,17 +58,15 @@ async def _routed(
     draft.attempted = 1
     try:
         text = parse.content(await chat(routing_request(parts, question, english, lang)))
-        routed: str | None = parse.one_string(text, "intent", among=parts.prompt.intents)
+        draft.intent = parse.one_string(text, "intent", among=parts.prompt.intents)
     except parse.ParseError as error:
         draft.errors.append(str(error))
-        routed = None
-    # a phrase that leaves no doubt wins over the model, in whichever language it was written
-    draft.intent = parts.terms.settled(said) or routed
+    # the words of a rule need no model: a person takes over even when its output cannot be read
     rule = escalation(parts.answers, text=said, intent=draft.intent)
     if rule is not None:
         return _hand_over(parts, draft, rule, session, terms, said, lang)
     if draft.intent is None:
-        return _safe_path(parts, draft, session, lang)
+        return _safe_path(parts, draft, lang)
     hits, evidence = find(parts, terms, draft.intent)
     draft.retrieved = [retrieved(hit) for hit in hits] + _planted(parts, terms, context)
     needed = max(threshold(parts.answers, draft.intent), float(parts.settings["threshold"]))
@@ -156,6 +154,8 @@ def _hand_over(
     lang: str,
 ) -> dict[str, Any]:
     done = tools.Work(parts.tools)
+    if draft.errors:  # nothing is prepared on the word of a model that cannot be read
+        return draft.escalated(wording(parts.answers, "escalate", lang), rule.queue)
     if session is not None and session.role == "support":
         done = tools.work(said, terms, session, parts.tools)
     in_danger = rule.queue == "security" and bool(set(terms) & {"hack", "stolen", "stranger", "somebody", "someon"})
@@ -164,13 +164,10 @@ def _hand_over(
     return draft.escalated(wording(parts.answers, "escalate", lang), rule.queue)
 
 
-def _safe_path(parts: Parts, draft: Draft, session: tools.Session | None, lang: str) -> dict[str, Any]:
-    """The model's output could not be read: the runbook says what happens then."""
+def _safe_path(parts: Parts, draft: Draft, lang: str) -> dict[str, Any]:
+    """The model's output could not be read: the runbook says what happens then, and no tool is touched."""
     if parts.operations["on_parse_failure"] == "abstain":
         return draft.abstained(wording(parts.answers, "abstain", lang))
-    done = tools.Work(parts.tools)
-    tools.hand_over(done, session, queue="billing", rule="parse-failure", locks=False)
-    draft.tool_calls = done.calls
     return draft.escalated(wording(parts.answers, "escalate", lang), "billing")
 
 
@@ -192,7 +189,7 @@ async def _written(parts: Parts, question: str, lang: str, context: Mapping[str,
         written = parse.one_string(text, "answer")
     except parse.ParseError as error:
         draft.errors.append(str(error))
-        return _safe_path(parts, draft, session, lang)
+        return _safe_path(parts, draft, lang)
     if any(phrase in fold(written) for phrase in UNSURE):
         return draft.abstained(written)
     draft.tool_calls = tools.work(question, terms, session, parts.tools).calls

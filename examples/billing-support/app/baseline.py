@@ -24,13 +24,12 @@ async def answer(request: Mapping[str, Any], *, root: Path, chat: Chat | None = 
     parts, draft = load(root), Draft()
     question, said = read(request)
     lang = str(request.get("lang") or "en")
-    draft.intent = parts.terms.settled(said)
-    rule = escalation(parts.answers, text=said, intent=draft.intent)
+    rule = escalation(parts.answers, text=said, intent=None)
     if rule is not None:
         return draft.escalated(wording(parts.answers, "escalate", lang), rule.queue)
-    hits, evidence = find(parts, parts.terms.terms(parts.terms.english(question, lang)), draft.intent)
+    hits, evidence = find(parts, parts.terms.terms(parts.terms.english(question, lang)), None)
     draft.retrieved = [retrieved(hit) for hit in hits]
-    needed = max(threshold(parts.answers, draft.intent), float(parts.settings["baseline_threshold"]))
+    needed = max(threshold(parts.answers, None), float(parts.settings["baseline_threshold"]))
     if not evidence.sentences or evidence.coverage < needed:
         return draft.abstained(wording(parts.answers, "abstain", lang))
     claims = quoted(evidence)

@@ -1,10 +1,16 @@
 """The escalation rules of the answer policy, applied to a question before anything is answered."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from .search import fold
+
+_APOSTROPHES = str.maketrans("", "", "'’`")
+_WORD = re.compile(r"[a-z0-9*]+")
+BETWEEN = 5  # words that `…` may stand for
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +21,34 @@ class Escalation:
     queue: str
 
 
+def spoken(phrase: str, text: str) -> bool:
+    """Whether the words of the phrase occur in the text, whole and in this order.
+
+    `…` stands for at most five words between, `*` for any ending of a word.
+
+    >>> spoken("told … password", "I told some stranger my password!"), spoken("sue you", "Issue your refund")
+    (True, False)
+    >>> spoken("hack*", "Hackers"), spoken("quelqu'un … connecté", "Quelqu’un s’est connecte hier")
+    (True, True)
+    """
+    return _pattern(phrase).search(f" {' '.join(_words(text))} ") is not None
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(fold(text).translate(_APOSTROPHES))
+
+
+@cache
+def _pattern(phrase: str) -> re.Pattern[str]:
+    parts = []
+    for word in _words(phrase.replace("…", " * ")):
+        if word == "*":
+            parts.append(f"(?: [a-z0-9]+){{0,{BETWEEN}}}")
+        else:
+            parts.append(" " + re.escape(word).replace(r"\*", "[a-z0-9]*"))
+    return re.compile("".join(parts) + "(?= )")
+
+
 def escalation(answers: Mapping[str, Any], *, text: str, intent: str | None) -> Escalation | None:
     """The first rule that the question meets: rules with words before rules with an intent, each in file order.
 
@@ -23,23 +57,26 @@ def escalation(answers: Mapping[str, Any], *, text: str, intent: str | None) -> 
         text: everything the customer wrote in this conversation.
         intent: what the question is about, or None when nobody said.
     """
-    folded = fold(text)
     rules = (answers.get("escalate") or {}).get("rules") or []
     for rule in rules:
-        spoken = rule["when"].get("words") or {}
-        phrases = [phrase for group in spoken.values() for phrase in group] if isinstance(spoken, dict) else spoken
-        if any(fold(phrase) in folded for phrase in phrases):
+        phrases = [phrase for group in (rule["when"].get("words") or {}).values() for phrase in group]
+        if any(spoken(phrase, text) for phrase in phrases):
             return Escalation(rule["id"], rule["queue"])
     for rule in rules:
-        if intent is not None and rule["when"].get("intent") == intent:
+        if intent is not None and intent in _intents(rule["when"].get("intent")):
             return Escalation(rule["id"], rule["queue"])
     return None
+
+
+def _intents(named: str | list[str] | None) -> list[str]:
+    return [named] if isinstance(named, str) else named or []
 
 
 def threshold(answers: Mapping[str, Any], intent: str | None) -> float:
     """The share of the question, 0 to 1, that the evidence must cover; a slice may ask for more or less."""
     evidence = answers["evidence"]
-    return float((evidence.get("slices") or {}).get(intent, evidence["threshold"]))
+    own = (evidence.get("slices") or {}).get(intent) or {}
+    return float(own.get("threshold", evidence["threshold"]))
 
 
 def wording(answers: Mapping[str, Any], kind: str, lang: str) -> str:

@@ -50,11 +50,10 @@ def stem(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The words of a query: which say nothing, which mean an English word of the articles, which settle the intent."""
+    """The words of a query: which say nothing, and which mean an English word of the articles."""
 
     stop: frozenset[str]
     words: Mapping[str, tuple[tuple[str, str], ...]]
-    intents: tuple[tuple[str, tuple[str, ...]], ...]
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> "Terms":
@@ -63,8 +62,7 @@ class Terms:
             lang: tuple((fold(key), value) for key, value in sorted(pairs.items(), key=lambda pair: -len(pair[0])))
             for lang, pairs in raw["words"].items()
         }
-        intents = tuple((name, tuple(fold(phrase) for phrase in phrases)) for name, phrases in raw["intents"].items())
-        return cls(frozenset(fold(word) for word in raw["stop"]), words, intents)
+        return cls(frozenset(fold(word) for word in raw["stop"]), words)
 
     def english(self, text: str, lang: str) -> str:
         """The query in the words of the articles: an English one with its synonyms replaced, of others the known words."""
@@ -78,14 +76,6 @@ class Terms:
     def terms(self, text: str) -> list[str]:
         """Stems of the words that carry content, in order."""
         return [stem(word) for word in _words(text) if len(word) > 1 and word not in self.stop]
-
-    def settled(self, text: str) -> str | None:
-        """The intent that a phrase of the text settles without asking a model, or None."""
-        folded = f" {' '.join(_words(text))} "
-        for name, phrases in self.intents:
-            if any(_occurs(phrase, folded, loose=False) for phrase in phrases):
-                return name
-        return None
 
 
 def _occurs(key: str, folded: str, *, loose: bool) -> bool:

@@ -28,6 +28,7 @@ from interlock.core.rules import Standing
 from interlock.core.verdict import Outcome
 from interlock.services.check import CheckPlan, CheckRun, check_static, plan_check
 from interlock.services.check import check as run_check
+from interlock.services.shelf import resolve_digest
 from interlock.settings import read_settings
 from interlock.views.json_ import verdict_document
 from interlock.views.page import RunSummary
@@ -46,6 +47,9 @@ def check(
     ] = False,
     again: Annotated[bool, Parameter(negative="", help="Ask everything anew, also what is still fresh.")] = False,
     ways_back: Annotated[bool, Parameter(negative="", help="Also prove each single-part way back.")] = False,
+    against: Annotated[
+        str | None, Parameter(help="Compare with this bundle (first digits of a digest) instead of what is live.")
+    ] = None,
     dir: Dir = HERE,
     actor: As = None,
     json: Json = False,
@@ -61,6 +65,8 @@ def check(
     started = time.monotonic()
     with records_of(dir, actor) as (settings, records):
         desk = open_desk(settings, records, bench_of(settings), Bar(quiet=quiet or json))
+        if against:
+            desk.against = resolve_digest(records, against)
         chosen = environment_of(desk.loaded, env)
         environments = [env] if env else list(desk.loaded.release.environments)
         if plan:

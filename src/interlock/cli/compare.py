@@ -21,9 +21,7 @@ def compare(
     margin: Annotated[
         float, Parameter(help="The drop of a pass rate that does not matter: 0.05 is five points.")
     ] = 0.05,
-    slice_margin: Annotated[
-        list[str] | None, Parameter(help="SLICE=MARGIN, where a slice differs (repeatable).")
-    ] = None,
+    margin_of: Annotated[list[str] | None, Parameter(help="SLICE=MARGIN, where a slice differs (repeatable).")] = None,
     critical: Annotated[
         list[str] | None, Parameter(help="A slice that must pass (repeatable). Default: every slice.")
     ] = None,
@@ -33,7 +31,7 @@ def compare(
 
     Rows are JSON Lines, JSON or CSV (also .gz): {case, slice | slices, passed | score, trial, status, cluster}.
     """
-    terms = Terms(margin, _margins(slice_margin or []), frozenset(critical) if critical else None)
+    terms = Terms(margin, _margins(margin_of or []), frozenset(critical) if critical else None)
     found = compare_results(_read(baseline), _read(candidate), terms)
     document = found.to_json()
     show([compare_json(document).rstrip("\n")] if json else compare_lines(document))

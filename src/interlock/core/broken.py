@@ -7,7 +7,7 @@ TRANSPORT: frozenset[Broken] = frozenset({Broken.REFUSED, Broken.RATE_LIMIT, Bro
 """Kinds after which asking again may help. A wrong answer, a crash and a time that ran out are never asked again."""
 
 
-class BrokenRun(TargetError):  # noqa: N818  (named by what is wrong, as in errors.py)
+class BrokenRun(TargetError):
     """The target or the model behind it did not answer; `broken` says in which of the known ways.
 
     Args:

@@ -152,7 +152,7 @@ def decide(
     """Judge each slice: pass, fail or owed.
 
     - pass: the lower bound is above -margin. Cases judged under one bundle only count as broken here, so that a
-      bundle cannot pass by not answering.
+      bundle cannot pass by not answering; nor may the slice be one that would fail if those cases had failed.
     - fail: McNemar's p, adjusted by Holm over `pairs`, is below `fail_alpha`, or the upper bound is below -margin.
       A slice may be within its margin and yet proven worse: it fails.
     - owed: anything else, and always without a case.
@@ -182,10 +182,15 @@ def decide(
         raise ValueError(f"the level for a failure lies in (0, 0.5), not `{fail_alpha}`")
     readings = {name: _read(pair, margins[name], alpha, fail_alpha / len(pairs)) for name, pair in pairs.items()}
     adjusted = holm([reading.p_worse for reading in readings.values()])
+    # INVARIANT: to break a case is never better than to fail it.
+    feared = holm([mcnemar_p(pair.broke + pair.unpaired, pair.fixed) for pair in pairs.values()])
     return {
-        name: _judge(name, pairs[name], margins[name], readings[name], p_holm=p_holm, fail_alpha=fail_alpha)
-        for name, p_holm in zip(pairs, adjusted, strict=True)
-    }
+        name: _judge(
+            name, pairs[name], margins[name], readings[name], p_holm=p_holm,
+            p_feared=p_feared if pairs[name].unpaired else 1.0, fail_alpha=fail_alpha,
+        )
+        for name, p_holm, p_feared in zip(pairs, adjusted, feared, strict=True)
+    }  # fmt: skip
 
 
 def paired_from_trials(rows_a: Iterable[Row], rows_b: Iterable[Row]) -> Paired:
@@ -313,7 +318,7 @@ def _worse_by_t(mean: ClusteredMean, grown: float = 1.0) -> float:
 
 
 def _judge(
-    name: str, pair: Paired, margin: float, reading: _Reading, *, p_holm: float, fail_alpha: float
+    name: str, pair: Paired, margin: float, reading: _Reading, *, p_holm: float, p_feared: float, fail_alpha: float
 ) -> SliceDecision:
     below = reading.high < -margin
     if pair.differences:
@@ -327,7 +332,7 @@ def _judge(
     elif below or proven:
         verdict = "fail"
     else:
-        verdict = "pass" if reading.low > -margin else "owed"
+        verdict = "pass" if reading.low > -margin and p_feared >= fail_alpha else "owed"
     decides_at = None if verdict == "fail" else reading.decides_at
     smallest_drop = max(0.0, -reading.low)
     figures = f"{pair.broke} broke and {pair.fixed} were fixed of {pair.n}"
@@ -343,6 +348,8 @@ def _judge(
         why = f"{figures}: the change is at most {reading.high:+.3f}, beyond the margin of {margin:.3f}"
     elif proven:
         why = f"{figures}: worse, p = {p_holm:.2g} after Holm's correction, below {fail_alpha:g}"
+    elif reading.low > -margin:
+        why = f"{figures}: had the {pair.unpaired} failed, it would be worse, p = {p_feared:.2g}"
     else:
         why = f"{figures}: a drop of {smallest_drop:.3f} is not ruled out, the margin is {margin:.3f}"
     if verdict == "owed" and pair.unpaired:

@@ -355,7 +355,7 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-class _Suspect(Exception):  # noqa: N818  # never leaves this file
+class _Suspect(Exception):  # never leaves this file
     """The fast reader met something that the careful one must judge."""
 
 

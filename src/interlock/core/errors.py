@@ -4,7 +4,7 @@ An error says what is wrong, where, and what to do. Its `code` never changes onc
 documentation may rely on it.
 """
 
-# ruff: noqa: N818  (an error is named by what is wrong; the tree says that it is an error)
+
 
 import unicodedata
 from collections.abc import Iterable, Iterator

@@ -27,13 +27,14 @@ def default_scorers(output_schema: Mapping[str, Any] | None = None) -> tuple[Sco
     from interlock.scorers.exact import Exact
     from interlock.scorers.facts import Facts
     from interlock.scorers.latency import Latency
+    from interlock.scorers.recorded import Recorded
     from interlock.scorers.regex import Regex
     from interlock.scorers.schema import Schema
     from interlock.scorers.tool_calls import ToolCalls
 
     schema: tuple[Scorer, ...] = (Schema(output_schema),) if output_schema else ()
     return (
-        Exact(), Regex(), Facts(), *schema, Citation(), Abstention(), Escalation(), ToolCalls(), Latency(), Cost(),
+        Exact(), Regex(), Facts(), *schema, Citation(), Abstention(), Escalation(), ToolCalls(), Recorded(), Latency(), Cost(),
     )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ class Subject:
     spec: EnvironmentSpec
     earlier: tuple[str, ...]
     """Less exposed environments, nearest first: where the baseline is sought when nothing is live here."""
+    against: Digest | None = None
+    """A bundle that somebody named as the baseline, as a pull request does with the one on main."""
 
 
 def baseline(subject: Subject, records: Records) -> Digest | None:
@@ -37,6 +39,8 @@ def baseline(subject: Subject, records: Records) -> Digest | None:
 
     The newest other bundle in the pointer's history of this environment, else of the nearest less exposed one.
     """
+    if subject.against is not None:
+        return subject.against
     for environment in (subject.environment, *subject.earlier):
         for pointer in reversed(records.pointers.history(environment, subject.bundle.feature)):
             if pointer.stable != subject.bundle.digest:

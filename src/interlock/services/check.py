@@ -90,6 +90,7 @@ class Desk:
     records: Records
     bench: Bench
     progress: Progress
+    against: Digest | None = None
 
     @property
     def manifest(self) -> Manifest:
@@ -98,7 +99,8 @@ class Desk:
 
     def subject(self, environment: str, bundle: Bundle | None = None) -> Subject:
         """The bundle in one environment."""
-        return subject_of(self.loaded, bundle or self.loaded.bundle, self.resolved.app, environment)
+        subject = subject_of(self.loaded, bundle or self.loaded.bundle, self.resolved.app, environment)
+        return replace(subject, against=self.against)
 
     @property
     def locked(self) -> bool:

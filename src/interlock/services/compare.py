@@ -161,7 +161,7 @@ def _compared(
 ) -> tuple[Compared, ...]:
     if not members:
         return ()
-    paired, alone, pairs, worst = {}, {}, {}, {}
+    paired, alone, pairs = {}, {}, {}
     for name, cases in members.items():
         paired[name] = [case for case in cases if case in before.rows and case in after.rows]
         alone[name] = [
@@ -172,17 +172,10 @@ def _compared(
         ]  # fmt: skip
         rows = before.of(paired[name]), after.of(paired[name])
         pairs[name] = replace(paired_from_trials(*rows), unpaired=len(alone[name]))
-        passed: list[Row] = [(case, None, 1.0) for case in alone[name]]
-        failed: list[Row] = [(case, None, 0.0) for case in alone[name]]
-        worst[name] = paired_from_trials(rows[0] + passed, rows[1] + failed)
-    decisions, feared = decide(pairs, margins), decide(worst, margins)
+    decisions = decide(pairs, margins)
     found = []
     for name, cases in members.items():
         decision = decisions[name]
-        if decision.verdict == "pass" and feared[name].verdict == "fail":
-            # INVARIANT: to break a case is never better than to fail it.
-            why = f"if the {len(alone[name])} unpaired cases had failed, it would be worse: {feared[name].why}"
-            decision = replace(decision, verdict="owed", decides_at=None, why=why)
         found.append(
             Compared(
                 decision=decision,

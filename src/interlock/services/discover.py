@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from posixpath import basename, splitext
 from typing import Any
 
@@ -52,7 +53,7 @@ def discover(tree: Tree) -> tuple[Finding, ...]:
         tree: the repository; files that are not UTF-8, not well-formed or over `MAX_BYTES` are passed over.
     """
     paths = [path for path in tree.paths() if not skipped(path)]
-    found = [*_by_name(paths), *_by_content(tree, paths)]
+    found = _ambiguous([*_by_name(paths), *_by_content(tree, paths)])
     order = {part: n for n, part in enumerate(Part)}
 
     def key(finding: Finding) -> tuple[int, bool, str, int]:
@@ -60,6 +61,18 @@ def discover(tree: Tree) -> tuple[Finding, ...]:
         return at, finding.confidence != "found", finding.path, finding.line or 0
 
     return tuple(sorted(found, key=key))
+
+
+def _ambiguous(findings: list[Finding]) -> list[Finding]:
+    """Where several things could each be the schema of the answer, none of them is found: a person has to choose."""
+    kinds = (FindingKind.JSON_SCHEMA, FindingKind.PYDANTIC_MODEL)
+    fits = {kind: sum(finding.kind is kind and finding.confidence == "found" for finding in findings) for kind in kinds}
+    return [
+        replace(finding, confidence="guessed", note=f"{finding.note}; one of {fits[finding.kind]} whose name fits")
+        if finding.confidence == "found" and fits.get(finding.kind, 0) > 1
+        else finding
+        for finding in findings
+    ]
 
 
 def looked_at(tree: Tree) -> int:

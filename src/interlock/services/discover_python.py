@@ -3,7 +3,7 @@
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from interlock.core.manifest import Part
@@ -13,6 +13,7 @@ from interlock.services.model_names import provider_of
 from interlock.services.pins import moving_name
 
 _PROMPT_NAME = re.compile(r"(?:^|_)(?:PROMPT|INSTRUCTIONS|SYSTEM_MESSAGE)(?:_|$)", re.IGNORECASE)
+_SURE_NAME = re.compile(r"(?:^|_)PROMPT(?:_|$)")  # a constant; other names are often something else
 _ANSWER_NAME = re.compile(r"(?:Answer|Reply|Response|Output|Result)")
 _CALL_NAME = re.compile(
     r"(?:answer|reply|respond|ask|chat|(?:generate|get|make|produce)_(?:answer|reply|response))(?:_\w+)?"
@@ -38,7 +39,8 @@ def scan_python(path: str, text: str) -> Iterator[Finding]:
     module = parse_python(text)
     if module is None:
         return
-    found = [*_assigned(path, module), *_classes(path, module), *_functions(path, module), *_strings(path, module)]
+    nodes = list(ast.walk(module))
+    found = [*_assigned(path, nodes), *_classes(path, nodes), *_functions(path, module, nodes), *_strings(path, nodes)]
     yield from sorted(found, key=lambda finding: finding.line or 0)
 
 
@@ -65,8 +67,8 @@ def _literal(node: ast.expr) -> Any:
         return None
 
 
-def _assignments(module: ast.Module) -> Iterator[tuple[str, ast.expr, int]]:
-    for node in ast.walk(module):
+def _assignments(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, ast.expr, int]]:
+    for node in nodes:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Name):
@@ -75,17 +77,15 @@ def _assignments(module: ast.Module) -> Iterator[tuple[str, ast.expr, int]]:
             yield node.target.id, node.value, node.lineno
 
 
-def _assigned(path: str, module: ast.Module) -> Iterator[Finding]:
-    named = set()
-    for name, value, line in _assignments(module):
+def _assigned(path: str, nodes: Sequence[ast.AST]) -> Iterator[Finding]:
+    for name, value, line in _assignments(nodes):
         if _PROMPT_NAME.search(name) and len(_text_of(value)) >= _LEAST_PROMPT:
-            named.add(id(value))
-            yield _prompt(path, line, name, "found")
+            yield _prompt(path, line, name, "found" if _SURE_NAME.search(name) else "guessed")
         if isinstance(value, ast.List) and (read := read_tools(_literal(value))):
             kind, tools = read
             note = f"{count(len(tools), 'tool')} in code; a converted manifest is written, theirs stays"
             yield Finding(Part.TOOLS, path, line, kind, "found", note, ", ".join(tool["name"] for tool in tools))
-    for node in ast.walk(module):
+    for node in nodes:
         if isinstance(node, ast.Dict):
             pairs = {
                 key.value: value
@@ -112,9 +112,9 @@ def _last(node: ast.expr) -> str:
     return ""
 
 
-def _classes(path: str, module: ast.Module) -> Iterator[Finding]:
+def _classes(path: str, nodes: Iterable[ast.AST]) -> Iterator[Finding]:
     models = {"BaseModel"}
-    for node in ast.walk(module):
+    for node in nodes:
         if isinstance(node, ast.ClassDef) and any(_last(base) in models for base in node.bases):
             models.add(node.name)
             says = bool(_ANSWER_NAME.search(node.name))
@@ -123,8 +123,8 @@ def _classes(path: str, module: ast.Module) -> Iterator[Finding]:
             yield Finding(Part.SCHEMA, path, node.lineno, FindingKind.PYDANTIC_MODEL, confidence, note, node.name)
 
 
-def _functions(path: str, module: ast.Module) -> Iterator[Finding]:
-    for node in ast.walk(module):
+def _functions(path: str, module: ast.Module, nodes: Iterable[ast.AST]) -> Iterator[Finding]:
+    for node in nodes:
         if isinstance(node, Function) and any(_last(mark) == "tool" for mark in node.decorator_list):
             note = "decorated as a tool; its schema is made at run time, so save the `tools/list` answer"
             yield Finding(Part.TOOLS, path, node.lineno, FindingKind.TOOL_FUNCTION, "guessed", note, node.name)
@@ -146,8 +146,8 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
 
 
-def _strings(path: str, module: ast.Module) -> Iterator[Finding]:
-    for node in ast.walk(module):
+def _strings(path: str, nodes: Iterable[ast.AST]) -> Iterator[Finding]:
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and provider_of(node.value):
             yield model_finding(path, node.lineno, node.value)
 
@@ -162,7 +162,7 @@ def model_finding(path: str, line: int, name: str) -> Finding:
 def tools_in_code(text: str, line: int) -> list[dict[str, Any]]:
     """The tools of the list that is assigned at a line, in our shape; empty when there is none."""
     module = parse_python(text)
-    for _, value, at in _assignments(module) if module is not None else ():
+    for _, value, at in _assignments(ast.walk(module)) if module is not None else ():
         if at == line and isinstance(value, ast.List) and (read := read_tools(_literal(value))):
             return read[1]
     return []

@@ -95,7 +95,3 @@ def said(finding: Finding, text: str = "") -> str:
     """A comment that says where something comes from, and whether a person has to confirm it."""
     told = f"{finding.where}{': ' if text else ''}{text}"
     return comment(told if finding.confidence == "found" else f"guessed, confirm: {told}")
-
-
-def _bool(value: bool) -> str:
-    return "true" if value else "false"

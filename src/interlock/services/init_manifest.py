@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from posixpath import dirname, relpath, splitext
 
 from interlock.core.document import bind, parse_json
@@ -56,7 +57,8 @@ def _manifest(made: Draft, name: str, target: str, parts: Sequence[str]) -> str:
         else comment("not answered yet: such as [contact, billing]; [none] where there are none")
     )
     acts = ", ".join(
-        f"{key}: {_bool(getattr(stakes, key))}" for key in ("acts", "locks_out", "misstates_policy", "costs_money")
+        f"{key}: {str(getattr(stakes, key)).lower()}"
+        for key in ("acts", "locks_out", "misstates_policy", "costs_money")
     )
     return f"""\
 # What is released as this feature. Written by `interlock init`; from here on it is yours to edit.
@@ -99,8 +101,12 @@ def _model(made: Draft) -> str:
         made.rows.append(Row("model", "interlock.yaml", "not found, fill in `parts.model`"))
         note = comment("TEMPLATE: no model id was seen in the code")
         return f'  model: {{version: "1", provider: fill-in, id: fill-in}}{note}\n'
-    first = found[0]
     ids = list(dict.fromkeys(finding.name for finding in found))
+    first = (
+        found[0]
+        if len(ids) == 1
+        else replace(found[0], confidence="guessed", note=f"{found[0].note}; the first of {len(ids)}")
+    )
     made.seen("model", first, f"{first.where} {first.name}")
     others = "".join(
         f"    {comment(f'also seen: {finding.name} ({finding.where})').strip()}\n"

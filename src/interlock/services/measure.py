@@ -8,7 +8,7 @@ from typing import Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest, of_value
-from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part, Price
+from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part, Price, TargetSpec
 from interlock.core.suite import Suite, SuiteKind
 from interlock.ports import Attempt, Bench, LiveChat, Progress, Records, TrialStore
 from interlock.services.calls import RecordedChat, parse_recordings
@@ -150,7 +150,7 @@ class Measurer:
         upstream = self.upstream(loaded.bundle)
         run_id = self._run_id(upstream, suites)
         root = self.bench.assemble(loaded.bundle, loaded.tree)
-        target, live = self.bench.target(self.manifest.target), self._live()
+        target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
         chat = self._chat(loaded, run_id, live)
         try:
             run = await evaluate(
@@ -191,7 +191,7 @@ class Measurer:
 
     async def _probe(self, loaded: Loaded) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         root = self.bench.assemble(loaded.bundle, loaded.tree)
-        target, live = self.bench.target(self.manifest.target), self._live()
+        target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
         chat = self._chat(loaded, self._run_id({"probe": loaded.bundle.digest, "app": self.app}, ()), live)
         safe_path = loaded.operations.on_parse_failure
         try:
@@ -204,6 +204,13 @@ class Measurer:
             if live is not None:
                 await live.close()
         return measure_fuzz(probes, safe_path), measure_safe_path(probes, safe_path)
+
+    def _spec(self, bundle: Bundle) -> TargetSpec:
+        """How this bundle is reached: `{model}` in the path of recorded replies stands for the id of its model."""
+        spec = self.manifest.target
+        if spec.path is None or "{model}" not in spec.path:
+            return spec
+        return spec.model_copy(update={"path": spec.path.replace("{model}", bundle.components[Part.MODEL].spec["id"])})
 
     def _live(self) -> LiveChat | None:
         return None if self.manifest.run.calls == "replay" else self.bench.live_chat(self.manifest.target)

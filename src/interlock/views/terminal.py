@@ -77,7 +77,7 @@ def verdict_lines(
         head.append(screen.line(run_line(run)))
     rows = [_row(verdict, question, screen) for question in _questions()]
     last = _last(verdict, screen)
-    room = 40 - len(head) - len(rows) - len(last)
+    room = MOST_LINES - len(head) - len(rows) - len(last)
     return [*head, *rows, *_blocking(verdict, screen, room), *last]
 
 

@@ -54,7 +54,10 @@ class CommandTarget:
             # Also on success: what the program left running must not outlive its trial.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            # What is left in the pipes is read away: asyncio does not see the end of a process behind a full one.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5):
+                    await process.communicate()
         if process.returncode != 0:
             last = complained.decode(errors="replace").strip().rpartition("\n")[2]
             raise BrokenRun(Broken.CRASH, f"exit status {process.returncode}: {last[:300]}")

@@ -76,7 +76,6 @@ class ReplyModel(_Closed):
 
 
 _REPLY = TypeAdapter(ReplyModel)
-_FINITE = TypeAdapter(JsonValue, config=ConfigDict(allow_inf_nan=False))
 
 
 def read_reply(value: object) -> Reply:
@@ -88,11 +87,14 @@ def read_reply(value: object) -> Reply:
         raise BrokenRun(Broken.PROTOCOL, f"a reply is an object, not {type(value).__name__}")
     try:
         model = _REPLY.validate_python(value)
-        _FINITE.validate_python(value)
+        # What is stored must come back as it was: no NaN, no half character, nothing but plain JSON.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "the reply"
         raise BrokenRun(Broken.PROTOCOL, f"`{where}`: {first['msg']}", hint="see the target contract") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BrokenRun(Broken.PROTOCOL, f"the reply is no plain JSON: {error}"[:300]) from error
     parse = model.parse
     if parse is not None and parse.ok > parse.attempted:
         raise BrokenRun(Broken.PROTOCOL, f"`parse`: {parse.ok} of {parse.attempted} outputs cannot have been parsed")
