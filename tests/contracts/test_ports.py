@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from interlock.adapters.dsse import Keyring
-from interlock.adapters.folder import BlobTree, FolderBlobStore, FolderTree
+from interlock.adapters.folder import FolderBlobStore, FolderTree
 from interlock.core.digest import FileEntry
 from interlock.ports import BlobStore, CallStore, EvidenceStore, Ledger, PointerStore, Signer, Tree, TrialStore
+from interlock.services.shelf import ShelfTree
 from interlock.testing import (
     BlobStoreContract,
     CallStoreContract,
@@ -87,7 +88,7 @@ class TestTree(TreeContract):
             blobs = MemoryBlobStore()
             for content in files.values():
                 blobs.put(content)
-            return BlobTree({path: FileEntry.of(path, content) for path, content in files.items()}, blobs)
+            return ShelfTree({path: FileEntry.of(path, content) for path, content in files.items()}, blobs)
         for path, content in files.items():
             (tmp_path / path).parent.mkdir(exist_ok=True)
             (tmp_path / path).write_bytes(content)

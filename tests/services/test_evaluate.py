@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -228,9 +227,12 @@ asyncio.run(main())
 
 async def test_killed_and_started_again_nothing_stored_is_asked_again(tmp_path: Path) -> None:
     asked: Counter[str] = Counter()
+    half = asyncio.Event()
 
     async def handler(request: web.Request) -> web.Response:
         asked[request.headers["Idempotency-Key"]] += 1
+        if len(asked) >= 150:
+            half.set()
         await asyncio.sleep(0.004)
         return web.json_response({"outcome": "answer", "text": "a " + (await request.json())["input"]})
 
@@ -243,12 +245,11 @@ async def test_killed_and_started_again_nothing_stored_is_asked_again(tmp_path: 
     code = CHILD.format(
         here=str(Path(__file__).parent), me=__file__, url=f"http://127.0.0.1:{runner.addresses[0][1]}/", db=db
     )
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    end = time.monotonic() + 30
-    while len(asked) < 150 and time.monotonic() < end:
-        await asyncio.sleep(0.01)
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=subprocess.PIPE)
+    async with asyncio.timeout(30):
+        await half.wait()
     os.kill(child.pid, signal.SIGKILL)
-    child.communicate()
+    await child.communicate()
     keys = {case.id: trial_key(UPSTREAM, case, 0) for case in suite(300).cases}
     stored = set(SqlTrialStore(open_database(db)).find(keys.values()))
     assert 0 < len(stored) < 300

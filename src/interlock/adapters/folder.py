@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
-from interlock.core.digest import Digest, FileEntry, of_bytes, parse_digest, safe_path
+from interlock.core.digest import Digest, of_bytes, parse_digest, safe_path
 from interlock.core.errors import BundleError, ManyErrors, Place, UnknownContent, UnsafePath
-from interlock.ports import BlobStore, Tree
+from interlock.ports import Tree
 
 IGNORED = (".git", ".interlock", ".venv", "__pycache__", "*.pyc")
 """Names that are no part of any bundle: history, our own state (with its private keys), environments, caches."""
@@ -210,29 +210,6 @@ class FolderTree:
 def _shown(text: str) -> str:
     """Text of a file name that may hold bytes which are no UTF-8."""
     return text.encode("utf-8", "replace").decode()
-
-
-class BlobTree:
-    """The files of a bundle by their digests, wherever the working copy has moved on to.
-
-    Args:
-        entries: the files by path.
-        blobs: what holds their bytes.
-    """
-
-    def __init__(self, entries: Mapping[str, FileEntry], blobs: BlobStore) -> None:
-        self._entries = dict(entries)
-        self._blobs = blobs
-
-    def paths(self) -> Sequence[str]:
-        """Every file, sorted."""
-        return tuple(sorted(self._entries))
-
-    def read(self, path: str) -> bytes:
-        """The bytes of one file. Raises: UnknownContent when the store lacks it; BundleError for another path."""
-        if path not in self._entries:
-            raise BundleError(f"the bundle has no file `{path}`", place=Place(path), hint="see `interlock.lock`")
-        return self._blobs.get(self._entries[path].sha256)
 
 
 def materialise(paths: Iterable[str], tree: Tree, to: Path) -> Path:

@@ -222,6 +222,6 @@ def _read_record(content: bytes) -> _Record:
     record = bind(_Record, document)
     for path in (*(entry.path for entry in record.files), *record.folders):
         inside = path in {MANIFEST, FOLDER} or path.startswith(f"{FOLDER}/")
-        if False:
+        if safe_path(path) and not inside:
             raise document.error((), f"`{path}` is no file that init writes", hint="restore the record from history")
     return record

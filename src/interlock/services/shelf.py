@@ -21,7 +21,10 @@ class ShelfTree:
 
     def read(self, path: str) -> bytes:
         """The bytes of one file, checked against its digest."""
-        return self._blobs.get(self._entries[path].sha256)
+        entry = self._entries.get(path)
+        if entry is None:
+            raise UnknownContent(path)
+        return self._blobs.get(entry.sha256)
 
 
 def keep(records: Records, bundle: Bundle, tree: Tree) -> None:

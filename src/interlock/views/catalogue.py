@@ -31,14 +31,15 @@ def catalogue_markdown(checks: Sequence[Check]) -> str:
         "",
         GENERATED,
         "",
-        f"Readiness is {len(checks)} checks. This version decides {len(decided)} of them. The other "
-        f"{len(checks) - len(decided)} have no instrument yet and are always *owed*: they never pass, and each says why.",
+        f"Readiness is {len(checks)} checks. This version has an instrument for {len(decided)} of them. For the other "
+        f"{len(checks) - len(decided)} it has none:",
+        "they are *owed* wherever they apply, they never pass, and each says why.",
         "",
         "A check **reads** parts of the bundle, and named inputs besides: `app` is the digest of the app build, `live` the",
         "bundle to compare with. Its evidence is kept under the digest of exactly these, so a change owes only the checks that",
         "read what changed. Numbers written `a / b / c` are the defaults of light / standard / regulated.",
         "",
-        "| check | title | light | standard | regulated | decided here |",
+        "| check | title | light | standard | regulated | instrument |",
         "|---|---|---|---|---|---|",
     ]
     for check in checks:

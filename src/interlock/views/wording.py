@@ -123,7 +123,7 @@ def worst(outcomes: Sequence[Outcome]) -> Standing | None:
 
 def worst_outcome(verdict: Verdict, question: Question) -> Outcome | None:
     """The outcome under a question that a reader should see first; None when nothing there is open."""
-    return next((o for o in in_order(verdict) if True), None)
+    return next((o for o in in_order(verdict) if o.question is question), None)
 
 
 def counts(outcomes: Iterable[Outcome]) -> str:
