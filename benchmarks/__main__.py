@@ -34,7 +34,9 @@ def main() -> int:
             print(f"{name} …", file=sys.stderr)
             figures += ALL[name](work)
     about = machine()
-    print(f"{about['cpu']}, {about['cores']} cores at load {about['load']}, {about['system']}, Python {about['python']}")
+    print(
+        f"{about['cpu']}, {about['cores']} cores at load {about['load']}, {about['system']}, Python {about['python']}"
+    )
     print(f"{about['date']}\n")
     print(table(figures))
     if asked.json:

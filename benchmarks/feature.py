@@ -158,11 +158,19 @@ def _files(cases: int, documents: int, document_bytes: int) -> Iterator[tuple[st
     yield "guardrails/glossary.yaml", GLOSSARY
     yield "guardrails/answers.yaml", ANSWERS
     yield "runbook/operations.yaml", OPERATIONS
-    yield "runbook/runbook.md", GUIDE.format(
-        operations=reviewed, title="Boat desk: runbook", text="Switch the feature off; the printed timetable stays."
+    yield (
+        "runbook/runbook.md",
+        GUIDE.format(
+            operations=reviewed, title="Boat desk: runbook", text="Switch the feature off; the printed timetable stays."
+        ),
     )
-    yield "runbook/escalation.md", GUIDE.format(
-        operations=reviewed, title="Boat desk: injuries", text="## lifeguard\n\nThe lifeguard takes the call and confirms by radio."
+    yield (
+        "runbook/escalation.md",
+        GUIDE.format(
+            operations=reviewed,
+            title="Boat desk: injuries",
+            text="## lifeguard\n\nThe lifeguard takes the call and confirms by radio.",
+        ),
     )
     hard = cases // 10
     yield "evals/gold.yaml", _suite("gold", "hours", "Opening hours")

@@ -2,7 +2,9 @@
 
 import getpass
 import os
+import re
 import subprocess
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,16 +40,26 @@ def read_settings(root: Path, environ: Mapping[str, str] | None = None, *, actor
         state=state,
         database_url=env.get("INTERLOCK_DATABASE_URL") or f"sqlite:///{state / 'facts.db'}",
         keys=Path(env.get("INTERLOCK_KEYS") or state / "keys"),
-        actor=actor or env.get("INTERLOCK_ACTOR") or _git_name(root) or getpass.getuser(),
+        actor=actor or env.get("INTERLOCK_ACTOR") or _as_name(_git_name(root)) or _as_name(getpass.getuser()) or "somebody",
     )
 
 
 def _git_name(root: Path) -> str:
-    """The name that git would sign a commit with here, as one word; empty where git or the name is missing."""
+    """The name that git would sign a commit with here; empty where git or the name is missing."""
     try:
         found = subprocess.run(
             ["git", "-C", str(root), "config", "user.name"], capture_output=True, text=True, check=False, timeout=5
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return "-".join(found.stdout.split()).lower()
+    return found.stdout
+
+
+def _as_name(text: str) -> str:
+    """A person's name as the name of a key: lower case, without accents and without what a file name cannot hold.
+
+    >>> _as_name("José  Ángel O'Neill")
+    'jose-angel-oneill'
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9._@-]", "", "-".join(plain.split())).lstrip("._@-")[:64]

@@ -14,7 +14,7 @@ from interlock.core.digest import Digest, of_bytes, parse_digest, safe_path
 from interlock.core.errors import BundleError, ManyErrors, Place, UnknownContent, UnsafePath
 from interlock.ports import Tree
 
-IGNORED = (".git", ".interlock", ".venv", "__pycache__", "*.pyc")
+IGNORED = (".git", ".interlock", ".venv", "venv", "node_modules", "__pycache__", "*.pyc")
 """Names that are no part of any bundle: history, our own state (with its private keys), environments, caches."""
 
 

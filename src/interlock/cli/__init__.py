@@ -142,8 +142,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         print("interrupted; what was measured is kept, run the same command again", file=sys.stderr)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
-        return Exit.READY
+        return _nobody_reads()
     except Exception as error:  # noqa: BLE001 — the last resort: a fault of ours is exit code 70, with its trace
         return _unexpected(error)
     return int(result) if isinstance(result, int) else Exit.READY
@@ -151,6 +150,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 EXIT_OF: dict[str, int] = {
     "promotion.refused": Exit.BLOCKED,
+    "promotion.waits": Exit.WAITS,
     "rollback.constraint": Exit.BLOCKED,
     "cap": Exit.HOLD,
 }
@@ -170,6 +170,19 @@ def _unexpected(error: Exception) -> int:
     return Exit.BUG
 
 
+def _nobody_reads() -> int:
+    """Whoever read our output has left, as `head` does: be quiet, and let nothing be flushed into the closed pipe."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.READY
+
+
 def main() -> None:
     """The `interlock` program."""
-    sys.exit(run())
+    code = run()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _nobody_reads()
+    sys.exit(code)

@@ -74,7 +74,7 @@ def check(
         before = plan_check(desk, environments, again=again)
         if not quiet and not json and before.asked:
             note(plan_line(before))
-        run = asyncio.run(run_check(desk, environments, again=again, ways_back=ways_back))
+        run = asyncio.run(run_check(desk, environments, again=again, ways_back=ways_back, plan=before))
         verdict = run.verdict(chosen)
         summary = summary_of(run, time.monotonic() - started)
         others = [other for other in run.verdicts if other.environment != chosen]

@@ -1,5 +1,6 @@
 """`interlock lock`."""
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -8,6 +9,8 @@ from interlock.cli.session import HERE, As, Dir, Json, records_of, show, show_js
 from interlock.core.bundle import Bundle
 from interlock.core.digest import short
 from interlock.core.manifest import Part
+from interlock.services import constraints
+from interlock.services.history import reasons_of
 from interlock.services.lock import lock_text
 from interlock.services.shelf import keep
 from interlock.wiring import LOCK, read_feature, write_file
@@ -23,15 +26,20 @@ def lock(
     """Pin the bytes of all eight parts in interlock.lock, and note who changed which part and why."""
     with records_of(dir, actor) as (settings, records):
         resolved, loaded, before = read_feature(settings)
-        changes = _changes(before, loaded.bundle, reason)
+        changes = _changes(before, loaded.bundle, reason, known=reasons_of(records, loaded.bundle))
         write_file(settings.root / LOCK, lock_text(resolved))
         keep(records, loaded.bundle, loaded.tree)
         body = {"bundle": loaded.bundle.digest, "changes": changes}
         if changes or before is None:
             records.ledger.append("bundle.locked", body, actor=records.actor, at=records.clock.now())
+        tools = [tool.name for tool in loaded.tools]
+        broken = [
+            f["message"]
+            for f in constraints.check(loaded.bundle, tools=tools, capabilities=resolved.manifest.app.capabilities)
+        ]
         if json:
-            show_json({"schema": "interlock.lock.v1", **body})
-            return 0
+            show_json({"schema": "interlock.lock.v1", **body, "broken_constraints": broken})
+            return 1 if broken else 0
         lines = [f"locked {loaded.bundle.feature}@{short(loaded.bundle.digest)}"]
         for part in Part:
             component = loaded.bundle.components.get(part)
@@ -45,15 +53,19 @@ def lock(
         show(lines)
         if changes and not reason:
             show(['no reason given: `interlock lock --reason "…"` says why (BND-03)'])
-    return 0
+        if broken:
+            show([f"BROKEN between parts (CMP-01): {message}" for message in broken])
+    return 1 if broken else 0
 
 
-def _changes(before: Bundle | None, now: Bundle, reason: str) -> list[dict[str, Any]]:
-    """The parts whose content is new, or, when a reason is given for what is locked already, all that lack one."""
-    changed = tuple(Part) if before is None or (before.digest == now.digest and reason) else now.changed_from(before)
+def _changes(before: Bundle | None, now: Bundle, reason: str, *, known: Collection[str]) -> list[dict[str, Any]]:
+    """The parts whose content is new, and, when a reason is given, those that were locked without one."""
     old = before.parts(Part) if before else {}
+    new = set(now.components) if before is None else set(now.changed_from(before))
+    if reason:
+        new |= {part for part in now.components if part.value not in known}
     return [
         {"part": part.value, "from": old.get(part.value), "to": now.components[part].digest, "reason": reason}
-        for part in changed
-        if part in now.components
+        for part in Part
+        if part in new and part in now.components
     ]

@@ -1,5 +1,6 @@
 """`interlock promote`, `approve` and `apply`: the way forward asks."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -35,10 +36,11 @@ def promote(
     at once; otherwise the plan waits (exit 4) for `interlock approve PLAN` by somebody else.
     """
     with records_of(dir, actor) as (settings, records):
-        resolved, loaded, _ = read_feature(settings)
+        resolved, loaded, lock = read_feature(settings)
         environment_of(loaded, environment)
         keep(records, loaded.bundle, loaded.tree)
-        subject = subject_of(loaded, loaded.bundle, resolved.app, environment)
+        locked = lock is not None and lock.digest == loaded.bundle.digest
+        subject = replace(subject_of(loaded, loaded.bundle, resolved.app, environment), locked=locked)
         plan = propose(subject, records, reason=reason or "promotion")
         if plan.needs == 0:
             return _moved(apply_plan(subject, records, plan.id), plan, json=json)

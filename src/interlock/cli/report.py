@@ -1,6 +1,7 @@
 """`interlock report`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -48,10 +49,11 @@ def report(
 ) -> int:
     """Write the verdict that the stored evidence gives right now; measures nothing. One verdict object makes every format."""
     with records_of(dir) as (settings, records):
-        resolved, loaded, _ = read_feature(settings)
+        resolved, loaded, lock = read_feature(settings)
         chosen = environment_of(loaded, env)
         names = [chosen, *(name for name in loaded.release.environments if name != chosen)]
-        subjects = [subject_of(loaded, loaded.bundle, resolved.app, name) for name in names]
+        locked = lock is not None and lock.digest == loaded.bundle.digest
+        subjects = [replace(subject_of(loaded, loaded.bundle, resolved.app, name), locked=locked) for name in names]
         verdicts = tuple(assess(subject, records) for subject in subjects)
         page = ReportPage(
             verdicts,

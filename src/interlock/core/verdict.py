@@ -1,7 +1,7 @@
 """Checks meet evidence: READY, HOLD or BLOCKED, with every reason. One object; all faces render it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -155,35 +155,31 @@ def judge(
 
     if absent is not None:
         return outcome(Standing.NA, Ruling(Standing.NA, absent, "", ""))
+    ruling = _ruling(check, finding, limits)
+    if waiver is None or ruling.standing is Standing.PASS:
+        return outcome(ruling.standing, ruling, finding.evidence)
+    waived = Ruling(
+        Standing.WAIVED,
+        f"{ruling.seen}; waived by {waiver.approver} for {waiver.owner} until {waiver.until:%Y-%m-%d}: {waiver.reason}",
+        f"nothing; instead: {waiver.control}",
+        ruling.asked,
+        ruling.details,
+    )
+    # It rests on the waiver, not on the evidence: only the end of the waiver ends it.
+    return replace(outcome(Standing.WAIVED, waived, finding.evidence), valid_until=waiver.until)
+
+
+def _ruling(check: Check, finding: Finding, limits: Limits) -> Ruling:
     if check.instrument is None:
-        ruling = Ruling(Standing.OWED, f"nothing: {check.missing}", "nothing", check.rule, gap=Gap.INSTRUMENT)
-    elif finding.evidence is None or finding.gap is not None:
-        ruling = Ruling(
-            Standing.OWED, _unseen(finding), "nothing about these bytes, here and now", check.rule, gap=finding.gap
-        )
-    else:
+        return Ruling(Standing.OWED, f"nothing: {check.missing}", "nothing", check.rule, gap=Gap.INSTRUMENT)
+    if finding.evidence is not None and finding.gap in (None, Gap.METHOD):
         ruling = RULES[check.id](finding.evidence.data, limits)
-        if ruling.standing in (Standing.PASS, Standing.FAIL) or waiver is None:
-            kept = outcome(ruling.standing, ruling, finding.evidence)
-            if ruling.standing is Standing.PASS or waiver is None:
-                return kept
-    if waiver is not None:
-        waived = Ruling(
-            Standing.WAIVED,
-            f"{ruling.seen}; waived by {waiver.approver} for {waiver.owner} until {waiver.until:%Y-%m-%d}: {waiver.reason}",
-            f"nothing; instead: {waiver.control}",
-            ruling.asked,
-            ruling.details,
-        )
-        done = outcome(Standing.WAIVED, waived, finding.evidence)
-        return _until(done, waiver.until)
-    return outcome(ruling.standing, ruling, finding.evidence)
-
-
-def _until(outcome: Outcome, moment: datetime) -> Outcome:
-    from dataclasses import replace
-
-    return replace(outcome, valid_until=min(filter(None, (outcome.valid_until, moment))))
+        # What is only declared shows nothing good, but a declaration that is wrong is wrong.
+        if finding.gap is None or ruling.standing is Standing.FAIL:
+            return ruling
+    return Ruling(
+        Standing.OWED, _unseen(finding), "nothing about these bytes, here and now", check.rule, gap=finding.gap
+    )
 
 
 def _unseen(finding: Finding) -> str:
@@ -214,8 +210,12 @@ def word_of(outcomes: Sequence[Outcome]) -> Word:
 
 
 def valid_until(outcomes: Sequence[Outcome]) -> datetime | None:
-    """The moment at which the first required piece of evidence stops counting."""
-    ends = [o.valid_until for o in outcomes if o.level is Level.REQUIRED and o.valid_until is not None]
+    """The moment at which the first required piece of evidence stops counting; what is owed counts for nothing now."""
+    ends = [
+        o.valid_until
+        for o in outcomes
+        if o.level is Level.REQUIRED and o.standing is not Standing.OWED and o.valid_until is not None
+    ]
     return min(ends) if ends else None
 
 

@@ -15,6 +15,7 @@ from interlock.core.verdict import Finding, Outcome, Verdict, Waiver, best_evide
 from interlock.ports import Records
 from interlock.services.history import approvals_of, last_ready, proven_pairs, reasons_of
 from interlock.services.shelf import fetch
+from interlock.services.snapshot import snapshot
 from interlock.services.waive import open_waivers
 
 
@@ -30,6 +31,8 @@ class Subject:
     spec: EnvironmentSpec
     earlier: tuple[str, ...]
     """Less exposed environments, nearest first: where the baseline is sought when nothing is live here."""
+    locked: bool = True
+    """Whether `interlock.lock` pins exactly these bytes."""
     against: Digest | None = None
     """A bundle that somebody named as the baseline, as a pull request does with the one on main."""
 
@@ -57,6 +60,8 @@ def inputs(subject: Subject, records: Records) -> Mapping[str, str]:
     waivers = open_waivers(records, records.clock.now())
     return {
         "app": subject.app,
+        "lock": "same" if subject.locked else "differs",
+        "paths": of_value(sorted(subject.bundle.paths()), domain="interlock.paths.v1"),
         "live": live or "none",
         "changes": of_value(reasons_of(records, subject.bundle), domain="interlock.changes.v1"),
         "pairs": of_value({"untested": untested, "evals": evals_done(subject, records)}, domain="interlock.pairs.v1"),
@@ -124,6 +129,7 @@ def find(check: Check, subject: Subject, named: Mapping[str, str], records: Reco
 
 def assess(subject: Subject, records: Records, *, at: datetime | None = None) -> Verdict:
     """The verdict from stored evidence alone."""
+    records = snapshot(records)
     named = inputs(subject, records)
     now = at or records.clock.now()
     waivers = open_waivers(records, now)

@@ -21,6 +21,7 @@ from interlock.services.lock import Resolved
 from interlock.services.measure import Measured, Measurer
 from interlock.services.parts import Loaded, StaticContext, load_parts
 from interlock.services.shelf import ShelfTree, fetch, keep
+from interlock.services.snapshot import snapshot
 from interlock.services.static_bundle import STATIC as STATIC_BUNDLE
 from interlock.services.static_policy import METHODS
 from interlock.services.static_policy import STATIC as STATIC_POLICY
@@ -100,7 +101,7 @@ class Desk:
     def subject(self, environment: str, bundle: Bundle | None = None) -> Subject:
         """The bundle in one environment."""
         subject = subject_of(self.loaded, bundle or self.loaded.bundle, self.resolved.app, environment)
-        return replace(subject, against=self.against)
+        return replace(subject, against=self.against, locked=self.locked)
 
     @property
     def locked(self) -> bool:
@@ -123,6 +124,7 @@ def plan_check(desk: Desk, environments: Sequence[str], *, again: bool = False) 
 
     A check is owed when any of the environments has no usable evidence for it. `again` owes every eval anew.
     """
+    desk = replace(desk, records=snapshot(desk.records))
     owed: dict[str, Owed] = {}
     for environment in environments:
         subject = desk.subject(environment)
@@ -187,14 +189,23 @@ def _measurer(desk: Desk) -> Measurer:
     return Measurer(desk.manifest, desk.resolved.app, desk.records, desk.bench, desk.progress)
 
 
-async def check(desk: Desk, environments: Sequence[str], *, again: bool = False, ways_back: bool = False) -> CheckRun:
+async def check(
+    desk: Desk,
+    environments: Sequence[str],
+    *,
+    again: bool = False,
+    ways_back: bool = False,
+    plan: CheckPlan | None = None,
+) -> CheckRun:
     """Measure what is owed, within the money cap, and judge every environment.
+
+    `plan` is what `plan_check` said of the same desk a moment ago, where somebody was shown it; else it is made here.
 
     Static checks first, then the evals (one run answers them all), then what the ledger says, because that may rest on
     the evals of this very run. Evidence is signed and stored the moment it exists, so that an interrupted run resumes.
     """
     keep(desk.records, desk.loaded.bundle, desk.loaded.tree)
-    plan = plan_check(desk, environments, again=again)
+    plan = plan or plan_check(desk, environments, again=again)
     done: list[str] = []
     static = StaticContext(
         desk.loaded, desk.manifest.app.capabilities, desk.lock, desk.bench.command_fault, desk.loaded.release.limits
@@ -251,7 +262,7 @@ def _store(
     desk: Desk, environment: str, bundle: Bundle, id: str, data: Mapping[str, Any], method: Method, *, run: str = ""
 ) -> None:
     subject = desk.subject(environment, bundle)
-    scope, reads = scope_of(BY_ID[id], subject, inputs(subject, desk.records))
+    scope, reads = scope_of(BY_ID[id], subject, inputs(subject, desk.records) if BY_ID[id].inputs else {})
     evidence = Evidence(id, scope, reads, method, data, desk.records.clock.now(), run=run)
     subjects = [
         {"name": part, "digest": {"sha256": d.removeprefix("sha256:")}}
@@ -265,7 +276,8 @@ def _store(
 def _conclude(
     desk: Desk, environments: Sequence[str], plan: CheckPlan, done: tuple[str, ...], total: Measured
 ) -> CheckRun:
-    verdicts = tuple(assess(desk.subject(environment), desk.records) for environment in environments)
+    still = snapshot(desk.records)
+    verdicts = tuple(assess(desk.subject(environment), still) for environment in environments)
     envelopes = {}
     for verdict in verdicts:
         envelope = desk.records.blobs.put(desk.records.signer.sign(verdict_to_json(verdict), kind="verdict"))

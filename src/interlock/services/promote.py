@@ -1,7 +1,7 @@
 """The way forward asks: a plan, the verdict it rests on, another person's approval, then one compare-and-set."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,12 @@ class Refused(PromotionError):
         self.blocking = blocking
 
 
+class Waiting(PromotionError):
+    """A plan that was not approved by enough people yet."""
+
+    code = "promotion.waits"
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A promotion that somebody proposed: what would go live where, on which verdict, and who still has to say yes.
@@ -54,11 +60,12 @@ class Plan:
     verdict: Digest
     approvals: tuple[str, ...] = ()
     applied: bool = False
+    risk_owners: tuple[str, ...] = ()
 
     @property
     def waits(self) -> int:
-        """How many approvals are still missing."""
-        return max(0, self.needs - len(self.approvals))
+        """How many approvals are still missing; at least one while a risk owner is needed and none has approved."""
+        return max(self.needs - len(self.approvals), int(self.risk_owner and not self.risk_owners), 0)
 
 
 def _open(verdict: Verdict) -> tuple[Outcome, ...]:
@@ -117,21 +124,23 @@ def _required(subject: Subject) -> tuple[str, ...]:
 
 def plans(records: Records) -> list[Plan]:
     """Every plan, oldest first, with its approvals."""
-    approvals: dict[str, list[str]] = {}
+    approvals: dict[str, dict[str, list[str]]] = {}
     for fact in records.ledger.facts("plan.approved"):
-        approvals.setdefault(fact.body["plan"], []).append(fact.actor)
+        approvals.setdefault(fact.body["plan"], {})[fact.actor] = fact.body["roles"]
     applied = {fact.body["plan"] for fact in records.ledger.facts("pointer.moved") if fact.body.get("plan")}
     return [
-        _plan(fact.body, fact.actor, fact.at, tuple(dict.fromkeys(approvals.get(fact.body["plan"], ()))), applied)
+        _plan(fact.body, fact.actor, fact.at, approvals.get(fact.body["plan"], {}), applied)
         for fact in records.ledger.facts("plan.proposed")
     ]
 
 
-def _plan(body: Mapping[str, Any], author: str, at: datetime, approvals: tuple[str, ...], applied: set[str]) -> Plan:
+def _plan(
+    body: Mapping[str, Any], author: str, at: datetime, approvals: Mapping[str, list[str]], applied: set[str]
+) -> Plan:
     return Plan(
         body["plan"], body["environment"], body["feature"], Digest(body["bundle"]), body["generation"], body["replaces"],
         tuple(body["changed"]), author, body["reason"], body["needs"], body["risk_owner"], at, Digest(body["verdict"]),
-        approvals, body["plan"] in applied,
+        tuple(approvals), body["plan"] in applied, tuple(name for name, roles in approvals.items() if "risk" in roles),
     )  # fmt: skip
 
 
@@ -174,20 +183,31 @@ def approve(subject: Subject, records: Records, id: str, *, approver: str) -> Pl
     return find_plan(records, plan.id)
 
 
+def _without_authors(plan: Plan, authors: frozenset[str]) -> Plan:
+    """The plan with the approvals that count: whoever wrote a changed part, even after approving, is no other person."""
+    return replace(
+        plan,
+        approvals=tuple(name for name in plan.approvals if name not in authors),
+        risk_owners=tuple(name for name in plan.risk_owners if name not in authors),
+    )
+
+
 def apply(subject: Subject, records: Records, id: str) -> Pointer:
     """Make the planned bundle live.
 
     Everything is asked again at this moment: the verdict, the approvals and the generation.
 
-    Raises: PromotionError when approvals are missing; Refused when the verdict is no longer READY; ConflictError when
+    Raises: Waiting when approvals are missing; PromotionError when it was applied already; Refused when the verdict is no longer READY; ConflictError when
     the pointer moved since the plan was made.
     """
     plan = find_plan(records, id)
     if plan.applied:
         raise PromotionError(f"plan `{plan.id}` was applied already", hint="interlock status")
+    plan = _without_authors(plan, authors_of(records, subject.bundle, changed_parts(subject, records)))
     if plan.waits:
-        raise PromotionError(
-            f"plan `{plan.id}` waits for {plan.waits} more approval{'s' if plan.waits > 1 else ''}",
+        who = " by a risk owner" if plan.risk_owner and not plan.risk_owners else ""
+        raise Waiting(
+            f"plan `{plan.id}` waits for {plan.waits} more approval{'s' if plan.waits > 1 else ''}{who}",
             hint=f"somebody else runs `interlock approve {plan.id} --as NAME`",
         )
     verdict = assess(subject, records)
@@ -197,17 +217,18 @@ def apply(subject: Subject, records: Records, id: str) -> Pointer:
             raise Refused(verdict, remaining)
     now = records.clock.now()
     live = records.pointers.read(plan.environment, plan.feature)
+    generation = live.generation if live else 0
+    if plan.generation != generation:
+        raise ConflictError(
+            f"plan `{plan.id}` was made for generation {plan.generation}, and `{plan.environment}` is at {generation}",
+            hint=f"plan again: interlock promote {plan.environment}",
+        )
     if live is None:
         pointer = first_pointer(
             plan.environment, plan.feature, plan.bundle, reason=plan.reason, actor=plan.author, at=now
         )
     else:
         pointer = live.moved(plan.bundle, Move.PROMOTION, reason=plan.reason, actor=plan.author, at=now)
-    if plan.generation != (live.generation if live else 0):
-        raise ConflictError(
-            f"plan `{plan.id}` was made for generation {plan.generation}, and `{plan.environment}` is at {live.generation if live else 0}",
-            hint=f"plan again: interlock promote {plan.environment}",
-        )
     records.pointers.swap(
         pointer,
         expected=plan.generation,

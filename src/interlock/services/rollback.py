@@ -1,6 +1,6 @@
 """The way back never asks: the whole bundle or one part of it, at once, by the rules R1 to R4."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -50,7 +50,8 @@ def plan_rollback(subject: Subject, records: Records, part: Part | None, *, to: 
     Args:
         subject: the live bundle in its environment.
         part: the part that goes back; None for the whole bundle.
-        to: the bundle to return to or to take the part from; default: the newest one that was live here before.
+        to: the bundle to return to or to take the part from; default: the newest one that was live here before and
+            that nobody went back from.
     Raises: UsageError when there is nothing to go back to.
     """
     live, environment = subject.bundle, subject.environment
@@ -92,21 +93,38 @@ def _fix(live: Bundle, source: Bundle, part: Part, records: Records) -> tuple[Pa
 
 def _source(subject: Subject, records: Records, part: Part | None, to: Digest | None) -> Bundle:
     live = subject.bundle
+    if to is not None and to == live.digest:
+        raise UsageError(f"{short(to)} is live in `{subject.environment}` already", hint="interlock status")
     if to is not None:
         found = fetch(records, to)[0]
         if part is not None and part not in live.changed_from(found):
             raise UsageError(f"`{part}` is the same in {short(to)} and in what is live", hint="interlock bundle diff")
         return found
-    for pointer in reversed(records.pointers.history(subject.environment, live.feature)):
-        if pointer.stable == live.digest:
+    for digest in reversed(way_forward(records.pointers.history(subject.environment, live.feature))):
+        if digest == live.digest:
             continue
-        earlier, _ = fetch(records, pointer.stable)
+        earlier, _ = fetch(records, digest)
         if part is None or part in live.changed_from(earlier):
             return earlier
     what = f"no other `{part}`" if part else "no other bundle"
     raise UsageError(
         f"{what} was ever live in `{subject.environment}`", hint="interlock history; or stop the feature (runbook)"
     )
+
+
+def way_forward(history: Iterable[Pointer]) -> list[Digest]:
+    """The bundles that led to what is live, oldest first, without those that somebody went back from.
+
+    A second rollback goes further back: it never returns to the bundle that the first one left.
+    """
+    trail: list[Digest] = []
+    for pointer in history:
+        if pointer.move in _MOVES.values() and trail:
+            trail.pop()
+        if pointer.stable in trail:
+            del trail[trail.index(pointer.stable) :]
+        trail.append(pointer.stable)
+    return trail
 
 
 def rollback(
@@ -132,6 +150,7 @@ def rollback(
             if together
             else "return to a whole bundle: interlock rollback",
         )
+    approval: Digest | None = None
     if way.rule is Rule.R3:
         pairs = ", ".join(sorted({" with ".join(n.split("@")[0] for n in pair) for pair in way.untested}))
         if not break_glass:
@@ -144,7 +163,8 @@ def rollback(
                 "an untested combination needs two people here", hint="name the other one: --second NAME"
             )
         if second is not None:  # a second person proves it with their own key
-            records.signer.sign({"bundle": way.bundle.digest, "reason": reason}, kind="approval", name=second)
+            said = {"bundle": way.bundle.digest, "environment": subject.environment, "reason": reason}
+            approval = records.blobs.put(records.signer.sign(said, kind="approval", name=second))
     keep(records, way.bundle, ShelfTree(way.bundle.paths(), records.blobs))
     now = records.clock.now()
     after = before.moved(
@@ -154,7 +174,8 @@ def rollback(
     records.pointers.swap(
         after,
         expected=before.generation,
-        fact={"move": after.move.value, "rule": way.rule.value, "part": part.value if part else None, "second": second,
+        fact={"move": after.move.value, "rule": way.rule.value, "part": part.value if part else None,
+              "second": second, "approval": approval,
               "untested": sorted(list(pair) for pair in way.untested)},
     )  # fmt: skip
     if on_flip:

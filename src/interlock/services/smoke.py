@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 
+from interlock.core.errors import InterlockError
 from interlock.core.suite import Case, Suite, SuiteKind
 from interlock.ports import Bench, Progress, Records
 from interlock.services.lock import Resolved
@@ -24,6 +25,8 @@ class SmokeResult:
     broken: int
     failed: tuple[str, ...]
     timed_out: bool
+    fault: str = ""
+    """Why nothing could be run at all."""
 
     @property
     def good(self) -> bool:
@@ -32,6 +35,8 @@ class SmokeResult:
 
     def line(self) -> str:
         """The result in one line."""
+        if self.fault:
+            return f"smoke set: could not run: {self.fault}; probe by hand (runbook)"
         if self.timed_out:
             return f"smoke set: not done within {SECONDS:g} s; probe by hand (runbook)"
         if self.n == 0:
@@ -49,6 +54,7 @@ class SmokeResult:
             "broken": self.broken,
             "failed": list(self.failed),
             "timed_out": self.timed_out,
+            "fault": self.fault or None,
             "good": self.good,
         }
 
@@ -80,6 +86,8 @@ async def smoke(loaded: Loaded, resolved: Resolved, records: Records, bench: Ben
             run = await measurer.run(small)
     except TimeoutError:
         return SmokeResult(0, 0, 0, (), True)
+    except InterlockError as error:  # the flip is done: a probe that cannot start must not look as if it were not
+        return SmokeResult(0, 0, 0, (), False, error.message)
     results = list(run.results.values())
     ran = [result for result in results if result.passed() is not None]
     failed = tuple(result.case_id for result in ran if not result.passed())

@@ -346,15 +346,12 @@ def _in_suite(loaded: Loaded, suite: Suite, piece: Slice, message: str) -> Findi
 
 
 def measure_stakes(context: StaticContext) -> Mapping[str, Any]:
-    """GOV-04: what was answered of purpose, data and stakes, and the profile that the answers derive.
-
-    Whether a person approved a lighter profile is a fact of the ledger, so it is left for the caller to add.
-    """
+    """GOV-04: what was answered of purpose, data and stakes, and the profile that the answers derive."""
     release = context.loaded.release
     missing = [
         name
         for name, answered in (
-            ("purpose", release.purpose.strip()),
+            ("purpose", release.purpose.strip() and not release.purpose.startswith("TEMPLATE")),
             ("data_classes (`[none]` where it handles none)", release.data_classes),
             ("stakes", release.stakes),
         )
@@ -366,7 +363,6 @@ def measure_stakes(context: StaticContext) -> Mapping[str, Any]:
         "stakes": stakes is not None,
         "derived": derived.value,
         "declared": release.profile.value,
-        "lighter_approved_by": None,
         "missing": missing,
     }
 
