@@ -40,7 +40,11 @@ def read_settings(root: Path, environ: Mapping[str, str] | None = None, *, actor
         state=state,
         database_url=env.get("INTERLOCK_DATABASE_URL") or f"sqlite:///{state / 'facts.db'}",
         keys=Path(env.get("INTERLOCK_KEYS") or state / "keys"),
-        actor=actor or env.get("INTERLOCK_ACTOR") or _as_name(_git_name(root)) or _as_name(getpass.getuser()) or "somebody",
+        actor=actor
+        or env.get("INTERLOCK_ACTOR")
+        or _as_name(_git_name(root))
+        or _as_name(getpass.getuser())
+        or "somebody",
     )
 
 

@@ -11,7 +11,9 @@ import pytest
 from interlock.cli import command_fault
 
 ROOT = Path(__file__).parents[2]
-_FENCE = re.compile(r"^ {0,3}(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)\n(?P<body>.*?)^ {0,3}(?P=marks)[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(
+    r"^ {0,3}(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)\n(?P<body>.*?)^ {0,3}(?P=marks)[ \t]*$", re.DOTALL | re.MULTILINE
+)
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]\n]*\]\((?P<target>[^)\s]+)\)")
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(?P<text>.+?)[ \t]*#*$", re.MULTILINE)
@@ -87,7 +89,11 @@ def test_commands_in_the_documents_parse(file: str, command: str) -> None:
 
 @pytest.mark.parametrize(
     ("heading", "anchor"),
-    [("What it asks: five questions", "what-it-asks-five-questions"), ("`interlock.yaml`", "interlockyaml"), ("R1–R4", "r1r4")],
+    [
+        ("What it asks: five questions", "what-it-asks-five-questions"),
+        ("`interlock.yaml`", "interlockyaml"),
+        ("R1–R4", "r1r4"),
+    ],
 )
 def test_a_heading_gets_the_anchor_that_github_gives_it(heading: str, anchor: str) -> None:
     assert slug(heading) == anchor

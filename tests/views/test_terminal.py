@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
@@ -21,26 +21,26 @@ from interlock.core.verdict import Outcome, Verdict, Word, word_of
 from interlock.views.explain import explain_all_lines, explain_lines
 from interlock.views.history import history_lines
 from interlock.views.page import ReadingRow, ReportPage, RunSummary
+from interlock.views.screen import wrapped
 from interlock.views.status import status_lines
 from interlock.views.terminal import MOST_LINES, verdict_lines
-from interlock.views.wording import in_order
+from interlock.views.wording import in_order, plain
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "verdict_terminal.txt"
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 RUN = RunSummary(412, 365, 0.0421, ("EVAL-01", "EVAL-02"), {"timeout": 2}, False, 31.4)
 
-texts = st.text(max_size=300)
-
 
 @st.composite
 def outcomes(draw: st.DrawFn) -> tuple[Outcome, ...]:
     rows = []
+    some = st.sampled_from([*draw(st.lists(st.text(max_size=60), min_size=3, max_size=3)), "word " * 60, "x" * 300])
     for check in CATALOGUE:
         standing = draw(st.sampled_from(Standing))
         rows.append(
             Outcome(
-                check.id, check.title, check.question, draw(st.sampled_from(Level)), standing, draw(texts), draw(texts),
-                draw(texts), draw(st.one_of(st.just(check.next), texts)),
+                check.id, check.title, check.question, draw(st.sampled_from(Level)), standing, draw(some), draw(some),
+                draw(some), draw(st.just(check.next) | some),
                 gap=Gap.NEVER if standing is Standing.OWED else None,
                 valid_until=draw(st.none() | st.just(NOW + timedelta(days=3))),
             )
@@ -57,7 +57,9 @@ def verdicts(draw: st.DrawFn) -> Verdict:
     )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
+)
 @given(
     verdict=verdicts(), others=st.integers(0, 9), width=st.integers(60, 160), unicode=st.booleans(), ran=st.booleans()
 )
@@ -97,7 +99,8 @@ def named(lines: list[str]) -> set[str]:
         if len(words) > 2 and words[1] in {"fail", "owed"} and line[:2] != "  ":
             found.add(words[2])
     more = next((i for i, line in enumerate(lines) if line.startswith(" +")), len(lines))
-    for word in " ".join(lines[more:-1]).replace("Next:", " ").split():
+    end = max((i for i, line in enumerate(lines) if line.startswith("Next:")), default=0)  # it may take two lines
+    for word in " ".join(lines[more:end]).split():
         prefix, dash, numbers = word.partition("-")
         if dash and prefix.isupper():
             found |= {f"{prefix}-{number}" for number in numbers.split(",") if f"{prefix}-{number}" in BY_ID}
@@ -198,3 +201,15 @@ def test_status_says_what_is_live_since_when_and_on_whose_word() -> None:
         "approved by tomas", "provisional until 2026-11-23", "READY at its last check", "prompt 2", "1 waiting for approval",
     ):  # fmt: skip
         assert words in said
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    text=st.text(alphabet=st.sampled_from("ab 漢字\u0301🔥→\n"), max_size=80),
+    width=st.integers(8, 40),
+    rest=st.integers(0, 4),
+)
+def test_wrapping_loses_nothing_and_never_runs_over(text: str, width: int, rest: int) -> None:
+    lines = wrapped(plain(text), width, first=" ", rest=" " * rest)
+    assert max(map(cell_len, lines)) <= width
+    assert "".join("".join(lines).split()) == "".join(text.split())

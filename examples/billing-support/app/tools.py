@@ -131,7 +131,7 @@ def _support(done: Work, session: Session, has: Collection[str]) -> None:
     if "verification_id" in session.attested and wanted & {"factor", "authenticator"} and "reset" in wanted:
         verified = {"factor": "authenticator_app", "verification_id": session.attested["verification_id"]}
         done.propose("reset_second_factor", account | verified)
-    if "request_id" in session.attested and wanted & {"delet", "eras"}:
+    if "request_id" in session.attested and wanted & {"delet", "deletion", "eras"}:
         request = {"request_id": session.attested["request_id"], "scope": "all_erasable"}
         done.propose("delete_personal_data", account | request)
 

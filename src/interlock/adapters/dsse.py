@@ -172,7 +172,7 @@ class Keyring:
         try:
             private = _load_private(self._private(name).read_bytes())
         except FileNotFoundError as cause:
-            hint = f"create it with `interlock key create {name}`"
+            hint = f"create it with `interlock keys --new {name}`"
             raise UntrustedKey(f"there is no private key of `{name}` here", hint=hint) from cause
         except ValueError as cause:
             raise UntrustedKey(f"the private key of `{name}` cannot be read", hint="create it again") from cause
@@ -247,7 +247,7 @@ class Keyring:
 
     def _in_time(self, key: TrustedKey, at: datetime) -> None:
         if at >= key.not_after:
-            hint = f"create a new one with `interlock key create {key.name}` and sign again"
+            hint = f"create a new one with `interlock keys --new {key.name}` and sign again"
             raise ExpiredKey(f"the key of `{key.name}` expired on {key.not_after.date()}", hint=hint)
 
     def _private(self, name: str) -> Path:
@@ -260,7 +260,7 @@ class Keyring:
         if len(names) == 1:
             return names[0]
         fault = "there is no private key here" if not names else f"there are keys of {', '.join(names)}"
-        hint = "name whose key signs" if names else "create one with `interlock key create NAME`"
+        hint = "name whose key signs" if names else "create one with `interlock keys --new NAME`"
         raise UntrustedKey(fault, hint=hint)
 
 

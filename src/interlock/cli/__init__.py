@@ -137,7 +137,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         result = build()(words, exit_on_error=False, print_error=False)
     except InterlockError as error:
         print(error.render(), file=sys.stderr)
-        return EXIT_OF.get(error.code, Exit.USAGE)
+        return error.exit_code or EXIT_OF.get(error.code, Exit.USAGE)
     except KeyboardInterrupt:
         print("interrupted; what was measured is kept, run the same command again", file=sys.stderr)
         return Exit.INTERRUPTED

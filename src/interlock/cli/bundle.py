@@ -1,5 +1,6 @@
 """`interlock bundle`: show, diff, verify, export."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from interlock.cli.session import (
     show,
     show_json,
 )  # fmt: skip
-from interlock.core.bundle import bundle_to_json
+from interlock.core.bundle import Bundle, bundle_to_json
 from interlock.core.catalogue import CATALOGUE
 from interlock.core.digest import Digest, short
 from interlock.core.manifest import Part
@@ -130,10 +131,10 @@ def verify(
                 ]
             )
         return 0 if same else 1
-    bundle: Digest | None = None
+    bundle: Bundle | None = None
     if (settings.root / "interlock.yaml").is_file():
-        bundle = read_feature(settings)[1].bundle.digest
-    found = verify_envelope(file, open_keyring(settings), bundle)
+        bundle = read_feature(settings)[1].bundle
+    found = verify_envelope(file, open_keyring(settings), bundle, now=datetime.now(UTC))
     if json:
         show_json(found.to_json())
     else:

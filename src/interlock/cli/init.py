@@ -95,11 +95,8 @@ def _lines(made: InitPlan, dir: Path, *, written: bool) -> list[str]:
     lines = [f"Looked at {made.looked_at} files; nothing left this machine."]
     lines += [f"  {row.what:<11} {row.where:<{wide}}  {row.standing}" for row in made.rows]
     for finding in made.guessed:
-        lines.append(
-            f"  please confirm: {finding.part} is {finding.path} ({finding.note})"
-            if finding.note
-            else f"  please confirm: {finding.part} is {finding.path}"
-        )
+        what = finding.part.value if finding.part else "target"
+        lines.append(f"  please confirm: {what} is {finding.path}" + (f" ({finding.note})" if finding.note else ""))
     lines.append(f"Profile {made.profile}, derived from the stakes.")
     verb = "Wrote" if written else "Would write"
     lines.append(

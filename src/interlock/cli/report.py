@@ -42,7 +42,12 @@ def report(
     *,
     format: Annotated[Format, Parameter(help="How to write it.")] = "html",
     out: Annotated[
-        Path | None, Parameter(name=["--out", "-o"], help="File to write, `-` for stdout. Default: interlock-report.…")
+        Path | None,
+        Parameter(
+            name=["--out", "-o"],
+            allow_leading_hyphen=True,
+            help="File to write, `-` for stdout. Default: interlock-report.…",
+        ),
     ] = None,
     env: Env = None,
     dir: Dir = HERE,

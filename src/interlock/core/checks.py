@@ -88,7 +88,7 @@ HIGHER_IS_STRICTER: frozenset[str] = frozenset({"abstain_min", "min_cases", "par
 class Check:
     """One line of readiness.
 
-    reads: the parts whose bytes decide it. inputs: further named inputs of its scope (`app`, `live`, …).
+    reads: the parts whose bytes decide it. inputs: further named inputs of its scope (`app`, `live`, `constraints`, …).
     levels: what light, standard and regulated want. ages: which limit bounds the age of its evidence, None for never.
     instrument: how this version produces the evidence; None says that it cannot yet, and `missing` says why.
     next: the command that would change the outcome.

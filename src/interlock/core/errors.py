@@ -4,8 +4,6 @@ An error says what is wrong, where, and what to do. Its `code` never changes onc
 documentation may rely on it.
 """
 
-
-
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -46,6 +44,7 @@ class InterlockError(Exception):
     """
 
     code: ClassVar[str] = "interlock"
+    exit_code: int = 0  # 0: by the code; see the table of exit codes
 
     def __init__(
         self, message: str, *, hint: str = "", place: Place | None = None, source_line: str | None = None

@@ -211,7 +211,9 @@ class TargetSpec(Strict):
     call: Str | None = Field(default=None, description="python: `module:function`, relative to the feature's folder")
     url: Str | None = Field(default=None, description="http, openai: address; `${NAME}` reads an environment variable")
     command: tuple[Str, ...] | None = Field(default=None, description="command: program and arguments")
-    path: PathStr | None = Field(default=None, description="recorded: a JSONL file of replies by case; `{model}` stands for the id of the model")
+    path: PathStr | None = Field(
+        default=None, description="recorded: a JSONL file of replies by case; `{model}` stands for the id of the model"
+    )
     key_env: Str | None = Field(default=None, description="name of the environment variable that holds the key")
 
 

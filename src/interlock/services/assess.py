@@ -1,7 +1,7 @@
 """Checks meet the evidence that is stored: a verdict for one bundle in one environment, measuring nothing."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from interlock.core.bundle import Bundle
@@ -51,25 +51,32 @@ def baseline(subject: Subject, records: Records) -> Digest | None:
     return None
 
 
-def inputs(subject: Subject, records: Records) -> Mapping[str, str]:
-    """The named inputs of scopes that are not parts: each a digest of what the ledger says right now."""
-    live = baseline(subject, records)
-    ready = last_ready(records, subject.bundle.feature)
+def inputs(subject: Subject, records: Records, names: Iterable[str] | None = None) -> Mapping[str, str]:
+    """The named inputs of scopes that are not parts: each a digest of what the ledger says right now.
+
+    Args:
+        names: only these; default: all. Most of them read the ledger.
+    """
+    return {name: _INPUTS[name](subject, records) for name in (_INPUTS if names is None else names)}
+
+
+def _pairs(subject: Subject, records: Records) -> str:
+    """What CMP-03 still has to ask: nothing once all pairs were proven, or the evals of this combination are done.
+
+    A bundle that becomes READY proves its own pairs, and must not lose its evidence by that.
+    """
     untested = sorted(f"{a} {b}" for a, b in subject.bundle.pairs() - proven_pairs(records))
-    approvals = approvals_of(records, subject.bundle.digest, subject.environment)
-    waivers = open_waivers(records, records.clock.now())
-    return {
-        "app": subject.app,
-        "lock": "same" if subject.locked else "differs",
-        "paths": of_value(sorted(subject.bundle.paths()), domain="interlock.paths.v1"),
-        "live": live or "none",
-        "changes": of_value(reasons_of(records, subject.bundle), domain="interlock.changes.v1"),
-        "pairs": of_value({"untested": untested, "evals": evals_done(subject, records)}, domain="interlock.pairs.v1"),
-        "chain": _chain(records),
-        "approvals": of_value([[a.approver, sorted(a.roles)] for a in approvals], domain="interlock.approvals.v1"),
-        "waivers": of_value([[w.check, w.until.isoformat()] for w in waivers], domain="interlock.waivers.v1"),
-        "bars": ready or "none",
-    }
+    return of_value(untested if untested and not evals_done(subject, records) else [], domain="interlock.pairs.v1")
+
+
+def _approvals(subject: Subject, records: Records) -> str:
+    given = approvals_of(records, subject.bundle.digest, subject.environment)
+    return of_value([[a.approver, sorted(a.roles)] for a in given], domain="interlock.approvals.v1")
+
+
+def _waivers(subject: Subject, records: Records) -> str:
+    held = open_waivers(records, records.clock.now())
+    return of_value([[w.check, w.scope, w.until.isoformat()] for w in held], domain="interlock.waivers.v1")
 
 
 def _chain(records: Records) -> str:
@@ -78,6 +85,23 @@ def _chain(records: Records) -> str:
     except LedgerError as error:
         return f"broken: {error.message}"
     return "whole"
+
+
+_INPUTS: Mapping[str, Callable[[Subject, Records], str]] = {
+    "app": lambda subject, _: subject.app,
+    "lock": lambda subject, _: "same" if subject.locked else "differs",
+    "paths": lambda subject, _: of_value(sorted(subject.bundle.paths()), domain="interlock.paths.v1"),
+    "constraints": lambda subject, _: of_value(subject.bundle.constraints, domain="interlock.constraints.v1"),
+    "live": lambda subject, records: baseline(subject, records) or "none",
+    "changes": lambda subject, records: of_value(reasons_of(records, subject.bundle), domain="interlock.changes.v1"),
+    "pairs": _pairs,
+    "chain": lambda _, records: _chain(records),
+    "approvals": _approvals,
+    "waivers": _waivers,
+    "bars": lambda subject, records: (
+        last_ready(records, subject.bundle.feature, other_than=subject.bundle.digest) or "none"
+    ),
+}
 
 
 def evals_done(subject: Subject, records: Records) -> bool:
@@ -175,8 +199,11 @@ def asked(verdict: Verdict) -> tuple[Outcome, ...]:
 
 
 def changed_parts(subject: Subject, records: Records) -> tuple[Part, ...]:
-    """The parts that differ from the baseline; all of them when there is none."""
-    before = baseline(subject, records)
+    """The parts that differ from what is, or was before it, live in this very environment; all when nothing was.
+
+    Less exposed environments do not count here: what is old in staging is new in production.
+    """
+    before = baseline(replace(subject, earlier=(), against=None), records)
     return (
         tuple(subject.bundle.components) if before is None else subject.bundle.changed_from(fetch(records, before)[0])
     )

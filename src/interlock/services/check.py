@@ -168,7 +168,7 @@ def _changed(desk: Desk, environments: Sequence[str]) -> dict[str, tuple[str, ..
     applicable: set[str] = set()
     for environment in environments:
         subject = desk.subject(environment)
-        named = inputs(subject, desk.records)
+        named = inputs(subject, desk.records, ("live",))
         applicable |= {check.id for check in CATALOGUE if absent(check, subject, named) is None}
     return {
         part.value: tuple(check.id for check in CATALOGUE if part in check.reads and check.id in applicable)
@@ -231,7 +231,7 @@ async def check(
         if id in LEDGER:
             for environment in environments:
                 subject = desk.subject(environment)
-                if absent(BY_ID[id], subject, inputs(subject, desk.records)) is None:
+                if absent(BY_ID[id], subject, inputs(subject, desk.records, ("live",))) is None:
                     data = LEDGER[id](LedgerContext(subject, desk.loaded, desk.records))
                     _store(desk, environment, desk.loaded.bundle, id, data, Method.MEASURED)
             done.append(id)
@@ -247,7 +247,7 @@ async def _prove_ways_back(desk: Desk, environments: Sequence[str], measurer: Me
             tree = ShelfTree(hybrid.paths(), desk.records.blobs)
             keep(desk.records, hybrid, tree)
             subject = replace(desk.subject(environments[0]), bundle=hybrid)
-            named = inputs(subject, desk.records)
+            named = inputs(subject, desk.records, ("app",))
             wanted = [id for id in ("EVAL-01", "SAFE-02") if _gap(BY_ID[id], subject, named, desk.records, again=False)]
             if wanted:
                 found = await measurer.measure(load_parts(hybrid, tree), wanted, {}, again=False)
@@ -262,7 +262,7 @@ def _store(
     desk: Desk, environment: str, bundle: Bundle, id: str, data: Mapping[str, Any], method: Method, *, run: str = ""
 ) -> None:
     subject = desk.subject(environment, bundle)
-    scope, reads = scope_of(BY_ID[id], subject, inputs(subject, desk.records) if BY_ID[id].inputs else {})
+    scope, reads = scope_of(BY_ID[id], subject, inputs(subject, desk.records, BY_ID[id].inputs))
     evidence = Evidence(id, scope, reads, method, data, desk.records.clock.now(), run=run)
     subjects = [
         {"name": part, "digest": {"sha256": d.removeprefix("sha256:")}}

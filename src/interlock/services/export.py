@@ -5,14 +5,16 @@ import json
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from interlock.core.bundle import bundle_to_json
+from interlock.core.bundle import Bundle, bundle_from_json, bundle_to_json
 from interlock.core.catalogue import CATALOGUE
-from interlock.core.digest import Digest, of_bytes, parse_digest, short
+from interlock.core.digest import Digest, of_bytes, short
 from interlock.core.errors import EvidenceError, UsageError
 from interlock.core.evidence import evidence_from_json
+from interlock.core.manifest import Part
 from interlock.core.verdict import verdict_from_json
 from interlock.ports import Records, Signature, Signer
 from interlock.services.history import readings
@@ -33,6 +35,8 @@ class Verified:
     signature: Signature
     current: bool
     why: str
+    foreign: bool = False
+    """Whether it is about other bytes than those at hand."""
 
     def lines(self) -> list[str]:
         """For the terminal."""
@@ -47,11 +51,12 @@ class Verified:
         }  # fmt: skip
 
 
-def verify_envelope(file: Path, signer: Signer, bundle: Digest | None) -> Verified:
+def verify_envelope(file: Path, signer: Signer, bundle: Bundle | None, *, now: datetime) -> Verified:
     """Verify one signed file, or every member of an exported archive.
 
     Args:
         bundle: the bundle at hand; None when there is none to compare with.
+        now: aware UTC; a verdict that has run out is not current.
     Raises: UsageError when the file is not there; EvidenceError when a byte changed, the key is unknown or expired, or
     the scope of evidence does not add up.
     """
@@ -61,38 +66,45 @@ def verify_envelope(file: Path, signer: Signer, bundle: Digest | None) -> Verifi
         )
     raw = file.read_bytes()
     if raw[:2] == b"\x1f\x8b":
-        return _verify_archive(raw, signer)
-    fault: EvidenceError | None = None
+        return _verify_archive(raw, signer, bundle, now)
     for kind in KINDS:
         try:
             payload, signature = signer.open(raw, kind=kind)
         except EvidenceError as error:
             if error.code.endswith("other-kind"):
                 continue
-            fault = error
-            break
-        return _verified(kind, payload, signature, bundle)
-    raise fault or EvidenceError("the file is signed, but states nothing that Interlock knows")
+            raise
+        return _verified(kind, payload, signature, bundle, now)
+    raise EvidenceError("the file is signed, but states nothing that Interlock knows")
 
 
-def _verified(kind: str, payload: Mapping[str, Any], signature: Signature, bundle: Digest | None) -> Verified:
+def _verified(
+    kind: str, payload: Mapping[str, Any], signature: Signature, bundle: Bundle | None, now: datetime
+) -> Verified:
     if kind == "verdict":
         verdict = verdict_from_json(payload)
         about = f"{verdict.word} {verdict.feature}@{short(verdict.bundle)} in {verdict.environment}, {verdict.produced_at:%Y-%m-%d %H:%M} UTC"
-        other = (
-            ""
-            if bundle in (None, verdict.bundle)
-            else f"it is about {short(verdict.bundle)}, the bundle here is {short(bundle or verdict.bundle)}"
-        )
-        return Verified(kind, about, signature, not other, other)
+        if other := _other(verdict.bundle, bundle):
+            return Verified(kind, about, signature, False, other, True)
+        ended = verdict.valid_until is not None and verdict.valid_until <= now
+        why = f"it ran out on {verdict.valid_until:%Y-%m-%d %H:%M} UTC" if ended else ""
+        return Verified(kind, about, signature, not why, why)
     if kind == "evidence":
         evidence = evidence_from_json(payload)  # refuses a scope that does not add up
-        return Verified(
-            kind, f"{evidence.check}, {evidence.method}, {evidence.produced_at:%Y-%m-%d %H:%M} UTC", signature, True, ""
-        )
-    named = payload.get("bundle", "")
-    other = "" if bundle in (None, named) else f"it is about {named[7:19]}"
-    return Verified(kind, f"{kind} for {named[7:19]}", signature, not other, other)
+        about = f"{evidence.check}, {evidence.method}, {evidence.produced_at:%Y-%m-%d %H:%M} UTC"
+        parts = {} if bundle is None else bundle.parts(Part)
+        other = ", ".join(name for name, digest in evidence.reads.items() if name in parts and parts[name] != digest)
+        why = f"it read other bytes: {other}" if other else ""
+        return Verified(kind, about, signature, not why, why, bool(why))
+    named = Digest(payload.get("bundle", ""))
+    why = _other(named, bundle)
+    return Verified(kind, f"{kind} for {short(named)}", signature, not why, why, bool(why))
+
+
+def _other(named: Digest, bundle: Bundle | None) -> str:
+    if bundle is None or named == bundle.digest:
+        return ""
+    return f"it is about {short(named)}, the bundle here is {short(bundle.digest)}"
 
 
 def export_bundle(loaded: Loaded, records: Records, trusted: Mapping[str, Any], out: Path) -> list[str]:
@@ -123,53 +135,90 @@ def export_bundle(loaded: Loaded, records: Records, trusted: Mapping[str, Any], 
     return sorted(members)
 
 
-def _tar(members: Mapping[str, bytes]) -> bytes:
-    """A gzipped tar without times or owners: the same content gives the same bytes."""
-    import gzip
-
+def _plain(members: Mapping[str, bytes]) -> bytes:
+    """A tar without times or owners: the same content gives the same bytes."""
     plain = io.BytesIO()
-    with tarfile.open(fileobj=plain, mode="w") as archive:
+    with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, content in sorted(members.items()):
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             entry.mode = 0o644
             archive.addfile(entry, io.BytesIO(content))
-    return gzip.compress(plain.getvalue(), mtime=0)
+    return plain.getvalue()
 
 
-def _verify_archive(raw: bytes, signer: Signer) -> Verified:
+def _tar(members: Mapping[str, bytes]) -> bytes:
+    import gzip
+
+    packed = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=packed, mtime=0) as file:
+        file.write(_plain(members))
+    return packed.getvalue()
+
+
+def _unpack(raw: bytes) -> dict[str, bytes]:
+    """The members of an archive, when it is one that `export_bundle` writes: any other spelling of it was altered."""
+    import zlib
+
     try:
-        with tarfile.open(fileobj=io.BytesIO(raw), mode="r:gz") as archive:
+        stream = zlib.decompressobj(wbits=31)
+        plain = stream.decompress(raw) + stream.flush()
+        with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
             members = {
                 entry.name: content.read()
                 for entry in archive
                 if entry.isfile() and (content := archive.extractfile(entry)) is not None
             }
-        bundle = json.loads(members["bundle.json"])
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
+        raise _no_archive(str(error)) from error
+    if raw[:10] != _tar({})[:10] or not stream.eof or stream.unused_data or _plain(members) != plain:
+        raise _no_archive("it was packed in another way")
+    return members
+
+
+def _no_archive(why: str) -> EvidenceError:
+    return EvidenceError(f"not an exported bundle: {why}", hint="make one with `interlock bundle export`")
+
+
+def _verify_archive(raw: bytes, signer: Signer, at_hand: Bundle | None, now: datetime) -> Verified:
+    """Every member is the one that was exported, the files are those of the bundle, and all that is signed is about it."""
+    members = _unpack(raw)
+    try:
+        bundle = bundle_from_json(json.loads(members["bundle.json"]))  # refuses digests that do not add up
         rows = [line.split("  ", 1) for line in members["SHA256SUMS"].decode().splitlines()]
         sums = {name: digest for digest, name in rows}
-    except (tarfile.TarError, EOFError, OSError, KeyError, ValueError) as error:
-        raise EvidenceError(
-            f"not an exported bundle: {error}", hint="make one with `interlock bundle export`"
-        ) from error
-    for name, data in members.items():
-        if name != "SHA256SUMS" and sums.get(name) != of_bytes(data)[7:]:
+    except (KeyError, ValueError, TypeError) as error:
+        raise _no_archive(str(error)) from error
+    for name in sorted({*members, *sums} - {"SHA256SUMS"}):
+        if name not in members or sums.get(name) != of_bytes(members[name])[7:]:
             raise EvidenceError(f"`{name}` in the archive is not what was exported", hint="export it again")
-    for component in bundle["components"].values():
-        for entry in component["files"]:
-            if of_bytes(members.get(f"files/{entry['path']}", b"")) != parse_digest(entry["sha256"]):
-                raise EvidenceError(
-                    f"`{entry['path']}` in the archive is not the file of the bundle", hint="export it again"
-                )
-    signature: Signature | None = None
-    signed = [name for name in sorted(members) if name.startswith(("evidence/", "verdicts/"))]
-    for name in signed:
-        _, signature = signer.open(members[name], kind="verdict" if name.startswith("verdicts/") else "evidence")
-    if signature is None:
-        raise EvidenceError("the archive holds nothing that is signed", hint="run `interlock check` before exporting")
-    return Verified(
-        "archive", f"{bundle['feature']}@{bundle['digest'][7:19]}, {len(signed)} signed statements", signature, True, ""
+    for path, entry in bundle.paths().items():
+        if of_bytes(members.get(f"files/{path}", b"")) != entry.sha256:
+            raise EvidenceError(f"`{path}` in the archive is not the file of the bundle", hint="export it again")
+    found = [
+        _verified(kind, *signer.open(members[name], kind=kind), bundle, now)
+        for kind in ("evidence", "verdict")
+        for name in sorted(members)
+        if name.startswith(_FOLDERS[kind])
+    ]
+    if not any(one.kind == "verdict" for one in found):
+        raise EvidenceError("the archive holds no signed verdict", hint="run `interlock check` before exporting")
+    if strange := [one for one in found if one.foreign]:
+        raise EvidenceError(
+            f"the archive holds {strange[0].kind} of something else: {strange[0].why}", hint="export it again"
+        )
+    ended = [one.why for one in found if one.kind == "verdict" and not one.current]
+    other = (
+        ""
+        if at_hand is None or at_hand.digest == bundle.digest
+        else f"it is about {short(bundle.digest)}, the bundle here is {short(at_hand.digest)}"
     )
+    about = f"{bundle.feature}@{short(bundle.digest)}, {len(found)} signed statements"
+    why = other or "; ".join(ended)
+    return Verified("archive", about, found[-1].signature, not why, why, bool(other))
+
+
+_FOLDERS = {"evidence": "evidence/", "verdict": "verdicts/"}
 
 
 def _json(value: Any) -> bytes:

@@ -7,9 +7,10 @@ from typing import Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest
+from interlock.core.errors import BundleError, EvidenceError
 from interlock.core.manifest import Part
 from interlock.core.verdict import Word
-from interlock.ports import Records
+from interlock.ports import Fact, Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,12 @@ def readings(records: Records, environment: str | None = None) -> list[Reading]:
     ]  # fmt: skip
 
 
-def last_ready(records: Records, feature: str) -> Digest | None:
-    """The bundle that was READY last, in any environment."""
+def last_ready(records: Records, feature: str, *, other_than: Digest) -> Digest | None:
+    """The bundle, other than this one, that was READY last, in any environment."""
     found = None
     for fact in records.ledger.facts("check"):
-        if fact.body["verdict"] == Word.READY and fact.body["feature"] == feature:
+        body = fact.body
+        if body["verdict"] == Word.READY and body["feature"] == feature and body["bundle"] != other_than:
             found = Digest(fact.body["bundle"])
     return found
 
@@ -85,15 +87,26 @@ def proven_pairs(records: Records) -> frozenset[tuple[str, str]]:
 
 
 def approvals_of(records: Records, bundle: Digest, environment: str) -> list[Approval]:
-    """The approvals bound to this digest in this environment."""
+    """The approvals bound to this digest in this environment, each verified against its own signature again."""
     return [
         Approval(
             fact.body["plan"], Digest(fact.body["bundle"]), fact.body["environment"], fact.actor,
             frozenset(fact.body["roles"]), fact.at,
         )
         for fact in records.ledger.facts("plan.approved")
-        if fact.body["bundle"] == bundle and fact.body["environment"] == environment
+        if fact.body["bundle"] == bundle
+        and fact.body["environment"] == environment
+        and is_signed(records, fact, "approval", {"bundle": bundle, "environment": environment})
     ]  # fmt: skip
+
+
+def is_signed(records: Records, fact: Fact, kind: str, says: Mapping[str, Any]) -> bool:
+    """Whether the envelope behind a fact verifies now, was signed by the fact's actor, and says the same."""
+    try:
+        payload, signature = records.signer.open(records.blobs.get(Digest(fact.body["envelope"])), kind=kind)
+    except (EvidenceError, BundleError):
+        return False
+    return signature.name == fact.actor and all(payload.get(key) == value for key, value in says.items())
 
 
 def reasons_of(records: Records, bundle: Bundle) -> dict[str, Any]:

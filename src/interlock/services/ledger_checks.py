@@ -126,8 +126,8 @@ def bars_kept(context: LedgerContext) -> Mapping[str, Any]:
     """EVAL-06: no bar is lower than at the last READY, and a hold-out suite was used."""
     records, loaded = context.records, context.loaded
     messages: list[str] = []
-    last = last_ready(records, loaded.bundle.feature)
-    if last is not None and last != loaded.bundle.digest:
+    last = last_ready(records, loaded.bundle.feature, other_than=loaded.bundle.digest)
+    if last is not None:
         messages += [
             f"lower than at the last READY: {bar.text}"
             for bar in lowered_bars(load_parts(*fetch(records, last)), loaded)

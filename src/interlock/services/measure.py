@@ -21,6 +21,8 @@ from interlock.services.shelf import fetch
 REGRESSION = "EVAL-03"
 SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-02", "PRS-01"})
 PROBED = frozenset({"PRS-01", "PRS-02"})
+ASKS_HERE = frozenset({"python", "openai"})
+"""Kinds of targets that ask their model through the run's own chat, where a probe can spoil the output."""
 
 
 @dataclass(frozen=True)
@@ -190,10 +192,12 @@ class Measurer:
         return run, Measured({}, run_id, run.calls, run.reused, run.cost_usd, dict(broken), run.truncated)
 
     async def _probe(self, loaded: Loaded) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        safe_path = loaded.operations.on_parse_failure
+        if self.manifest.target.kind not in ASKS_HERE:  # its model is out of reach: asking would cost and spoil nothing
+            return measure_fuzz((), safe_path), measure_safe_path((), safe_path)
         root = self.bench.assemble(loaded.bundle, loaded.tree)
         target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
         chat = self._chat(loaded, self._run_id({"probe": loaded.bundle.digest, "app": self.app}, ()), live)
-        safe_path = loaded.operations.on_parse_failure
         try:
             probes = await probe(
                 loaded, probe_cases(self.suites(loaded)), root=root, target=target, chat=chat,

@@ -30,6 +30,7 @@ class Refused(PromotionError):
         )
         self.verdict = verdict
         self.blocking = blocking
+        self.exit_code = 1 if verdict.word is Word.BLOCKED else 3
 
 
 class Waiting(PromotionError):

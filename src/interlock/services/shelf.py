@@ -4,7 +4,7 @@ import json
 
 from interlock.core.bundle import Bundle, bundle_from_json, bundle_to_json
 from interlock.core.digest import Digest, FileEntry, canonical
-from interlock.core.errors import UnknownContent
+from interlock.core.errors import BundleError, UnknownContent
 from interlock.ports import BlobStore, Records, Tree
 
 
@@ -32,8 +32,8 @@ def keep(records: Records, bundle: Bundle, tree: Tree) -> None:
     if bundle.digest in kept(records):
         return
     for path, entry in bundle.paths().items():
-        if not records.blobs.has(entry.sha256):
-            records.blobs.put(tree.read(path))
+        if not records.blobs.has(entry.sha256) and records.blobs.put(tree.read(path)) != entry.sha256:
+            raise BundleError(f"`{path}` changed while it was read", hint="run the same command again")
     blob = records.blobs.put(canonical(bundle_to_json(bundle)))
     records.ledger.append(
         "bundle.kept", {"bundle": bundle.digest, "blob": blob}, actor=records.actor, at=records.clock.now()

@@ -8,6 +8,7 @@ from interlock.core.errors import PromotionError, UsageError
 from interlock.core.manifest import Profile
 from interlock.core.verdict import Waiver
 from interlock.ports import Fact, Records
+from interlock.services.history import is_signed
 
 
 def grant(
@@ -34,7 +35,7 @@ def grant(
             hint=f"profile `{profile}` allows at most {limits.waiver_days:g} days",
         )
     now = records.clock.now()
-    others = [waiver for waiver in open_waivers(records, now) if waiver.check != check]
+    others = [waiver for waiver in open_waivers(records, now) if (waiver.check, waiver.scope) != (check, scope)]
     if len(others) >= limits.waivers_open:
         raise PromotionError(
             f"{len(others)} waivers are open, and profile `{profile}` allows {limits.waivers_open:g}",
@@ -51,9 +52,11 @@ def grant(
 
 
 def waivers(records: Records) -> list[Waiver]:
-    """Every waiver that was granted, the newest for each check and scope."""
+    """Every waiver that was granted and whose signature verifies, the newest for each check and scope."""
     newest: dict[tuple[str, str], Waiver] = {}
     for fact in records.ledger.facts("waiver.granted"):
+        if not is_signed(records, fact, "waiver", {key: fact.body[key] for key in ("check", "scope", "until", "owner")}):
+            continue
         waiver = _waiver(fact)
         newest[waiver.check, waiver.scope] = waiver
     return list(newest.values())

@@ -7,7 +7,9 @@ from interlock.core.checks import LIMITS, NEVER_WAIVED, STAGES, Check, Level, Li
 from interlock.core.errors import InterlockError
 from interlock.core.manifest import Part, Profile, Stage
 
-GENERATED = "<!-- Written by `python tests/docs/test_generated.py`; a test compares. Edit the source, not this page. -->"
+GENERATED = (
+    "<!-- Written by `python tests/docs/test_generated.py`; a test compares. Edit the source, not this page. -->"
+)
 
 _WANTS = {Level.REQUIRED: "required", Level.WARNS: "warns", Level.NOT_ASKED: "not asked"}
 _HOW = {
@@ -116,7 +118,9 @@ def _stages(checks: Sequence[Check]) -> list[str]:
     ]
     for stage in Stage:
         owed = STAGES[stage]
-        named = "everything that the profile requires" if owed is None else ", ".join(c.id for c in checks if c.id in owed)
+        named = (
+            "everything that the profile requires" if owed is None else ", ".join(c.id for c in checks if c.id in owed)
+        )
         lines.append(f"| {stage.value} | {named} |")
     return lines
 

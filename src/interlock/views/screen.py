@@ -49,7 +49,8 @@ def wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[s
     """
     lines: list[str] = []
     line, empty = first, True
-    for word in text.split():
+    for whole in text.split():
+        word = whole
         gap = "" if empty else " "
         if cell_len(line + gap + word) <= width:
             line, empty = line + gap + word, False
@@ -57,11 +58,11 @@ def wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[s
         if not empty:
             lines.append(line)
             line = rest
-        pieces = chop_cells(word, max(1, width - cell_len(line))) or [""]
-        for piece in pieces[:-1]:
+        while cell_len(line + word) > width:  # longer than a line: fill this one and go on in the next
+            piece = chop_cells(word, max(1, width - cell_len(line)))[0] or word[0]
             lines.append(line + piece)
-            line = rest
-        line, empty = line + pieces[-1], False
+            line, word = rest, word[len(piece) :]
+        line, empty = line + word, False
     return [*lines, line.rstrip()]
 
 
