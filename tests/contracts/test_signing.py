@@ -131,7 +131,7 @@ def test_a_malformed_list_of_trust_is_named_with_its_place(keyring: Keyring, tmp
 def test_without_any_key_the_way_to_one_is_shown(tmp_path: Path, clock: FixedClock) -> None:
     with pytest.raises(UntrustedKey) as caught:
         Keyring(tmp_path, clock=clock).sign({}, kind="k")
-    assert "key create" in caught.value.hint
+    assert "interlock keys --new" in caught.value.hint
 
 
 def test_the_clock_of_this_machine_tells_utc() -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from interlock.core.digest import Digest, scope_digest
-from interlock.core.errors import EvidenceError
+from interlock.core.errors import EvidenceError, NotCanonical
 
 
 class Method(StrEnum):
@@ -115,5 +115,5 @@ def evidence_from_json(data: Mapping[str, Any], *, producer: str = "", digest: D
             run=data.get("run", ""),
             digest=digest,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, NotCanonical) as error:
         raise EvidenceError(f"not a statement of evidence: {error}", hint="was it written by another tool?") from error
