@@ -161,7 +161,7 @@ EDITS: Mapping[str, tuple[str, str, str]] = {
     "schema": ("schema/answer.json", '"type": "object"', '"type":  "object"'),
     "retriever": ("kb/timetable.md", "Larch: leaves", "Larch: departs"),
     "tools": ("tools/tools.json", "Read the timetable.", "Read the timetable!"),
-    "guardrails": ("guardrails/answers.yaml", "I do not know.", "I do not know!"),
+    "guardrails": ("guardrails/glossary.yaml", "keeps a timetable", "keeps its timetable"),
     "evals": ("evals/gold.yaml", "When it leaves", "When it leaves?"),
     "runbook": ("runbook/runbook.md", "on duty.", "on duty!"),
 }

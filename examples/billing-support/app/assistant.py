@@ -168,7 +168,7 @@ def _safe_path(parts: Parts, draft: Draft, lang: str) -> dict[str, Any]:
     """The model's output could not be read: the runbook says what happens then, and no tool is touched."""
     if parts.operations["on_parse_failure"] == "abstain":
         return draft.abstained(wording(parts.answers, "abstain", lang))
-    return draft.escalated(wording(parts.answers, "escalate", lang), "billing")
+    return draft.escalated(wording(parts.answers, "escalate", lang), "people")
 
 
 async def _written(parts: Parts, question: str, lang: str, context: Mapping[str, Any], chat: Chat) -> dict[str, Any]:

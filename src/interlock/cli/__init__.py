@@ -131,8 +131,13 @@ def run(argv: Sequence[str] | None = None) -> int:
     if words in ([], ["--help"], ["-h"]):
         print(overview())
         return Exit.READY
+    import gc
+
     from interlock.core.errors import InterlockError
 
+    gc.set_threshold(
+        100_000, 20, 100
+    )  # one short run over many small values: collecting often found nothing, for 25 % of the time
     try:
         result = build()(words, exit_on_error=False, print_error=False)
     except InterlockError as error:

@@ -256,7 +256,7 @@ CATALOGUE: tuple[Check, ...] = (
     _row("ROLL-06", _5, "-●●", _ALL, "Ways back are proven in daylight",
          "Each single-part way back is already proven: the hybrid (live with that part from the last READY) has its evidence.",
          "At 3 a.m. nobody should test a combination for the first time.",
-         "interlock check --ways-back", by="ledger", inputs=("live", "pairs")),
+         "interlock check --ways-back", by="ledger", inputs=("live", "ways")),
     _row("KILL-01", _5, "●●●", "R", "Switches work",
          "Each switch flips, applied within 1 s p99 by acknowledgements; model and tool calls fall to 0; effects after the halt are 0.",
          "A kill switch that was never pulled is decoration.",

@@ -137,7 +137,6 @@ class Suite:
     cases: tuple[Case, ...]
     slices: tuple[Slice, ...]
     requirements: tuple[Requirement, ...] = ()
-    digest: Digest = field(init=False)
 
     def __post_init__(self) -> None:
         known = {piece.id for piece in self.slices}
@@ -159,19 +158,19 @@ class Suite:
                 raise DocumentError(
                     f"a requirement of suite `{self.name}` names slice `{requirement.slice}`, which is not declared"
                 )
-        object.__setattr__(
-            self,
-            "digest",
-            of_value(
-                {
-                    "name": self.name,
-                    "kind": self.kind.value,
-                    "cases": [case.model_dump(mode="json") for case in self.cases],
-                    "slices": [piece.model_dump(mode="json") for piece in self.slices],
-                    "requirements": [requirement.model_dump(mode="json") for requirement in self.requirements],
-                },
-                domain="interlock.suite.v1",
-            ),
+
+    @cached_property
+    def digest(self) -> Digest:
+        """Name of the questions and of what must hold; made when it is asked for, since a large suite takes a while."""
+        return of_value(
+            {
+                "name": self.name,
+                "kind": self.kind.value,
+                "cases": [case.model_dump(mode="json") for case in self.cases],
+                "slices": [piece.model_dump(mode="json") for piece in self.slices],
+                "requirements": [requirement.model_dump(mode="json") for requirement in self.requirements],
+            },
+            domain="interlock.suite.v1",
         )
 
     def of_slice(self, name: str) -> tuple[Case, ...]:

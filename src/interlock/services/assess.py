@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.catalogue import BY_ID, CATALOGUE
@@ -87,6 +88,49 @@ def _chain(records: Records) -> str:
     return "whole"
 
 
+def _bars(subject: Subject, records: Records) -> str:
+    """What EVAL-06 compares: where bars stand here and in the bundle that was READY before, and whether a hold-out ran."""
+    bundle, here = subject.bundle, _standing_bars(subject.bundle)
+    evals = bundle.parts([Part.EVALS])[Part.EVALS.value]
+    held_out = any(
+        fact.body["evals"] == evals and fact.body["ran"].get("holdout", 0) > 0 for fact in records.ledger.facts("run")
+    )
+    last = last_ready(records, bundle.feature, other_than=bundle.digest)
+    before = here if last is None else _standing_bars(fetch(records, last)[0])
+    moved = None if before == here else {"before": before, "here": here}
+    return of_value({"moved": moved, "held_out": held_out}, domain="interlock.bars.v1")
+
+
+def _standing_bars(bundle: Bundle) -> dict[str, Any]:
+    """Everything of a bundle that says how high a bar is: `services/bars.py` reads no more than this."""
+    guardrails, runbook = bundle.components.get(Part.GUARDRAILS), bundle.components.get(Part.RUNBOOK)
+    release = runbook.spec.get("release", {}) if runbook else {}
+    answers = guardrails.spec.get("answers") if guardrails else None
+    return {
+        "evals": bundle.parts([Part.EVALS]),
+        "release": {name: release.get(name) for name in ("profile", "limits", "environments")},
+        "answers": bundle.paths()[answers].sha256 if answers in bundle.paths() else "none",
+        "constraints": dict(bundle.constraints),
+    }
+
+
+def hybrids(bundle: Bundle, old: Bundle) -> list[tuple[Part, Bundle]]:
+    """The bundles that a rollback of one changed part would make: n of them, not 2 to the n."""
+    return [(part, bundle.with_part(part, old)) for part in bundle.changed_from(old) if part is not Part.EVALS]
+
+
+def unproven_ways_back(subject: Subject, records: Records) -> tuple[Part, ...]:
+    """The parts whose way back (what is live, with that part as it was) has not passed its evals."""
+    before = baseline(subject, records)
+    if before is None:
+        return ()
+    return tuple(
+        part
+        for part, hybrid in hybrids(subject.bundle, fetch(records, before)[0])
+        if not evals_done(replace(subject, bundle=hybrid), records)
+    )
+
+
 _INPUTS: Mapping[str, Callable[[Subject, Records], str]] = {
     "app": lambda subject, _: subject.app,
     "lock": lambda subject, _: "same" if subject.locked else "differs",
@@ -98,8 +142,9 @@ _INPUTS: Mapping[str, Callable[[Subject, Records], str]] = {
     "chain": lambda _, records: _chain(records),
     "approvals": _approvals,
     "waivers": _waivers,
-    "bars": lambda subject, records: (
-        last_ready(records, subject.bundle.feature, other_than=subject.bundle.digest) or "none"
+    "bars": _bars,
+    "ways": lambda subject, records: of_value(
+        [part.value for part in unproven_ways_back(subject, records)], domain="interlock.ways.v1"
     ),
 }
 

@@ -14,9 +14,9 @@ from interlock.core.manifest import Manifest, Part
 from interlock.core.rules import RULES
 from interlock.core.verdict import Finding, Outcome, Verdict, judge, verdict_to_json
 from interlock.ports import Bench, Progress, Records
-from interlock.services.assess import Subject, absent, assess, baseline, find, inputs, scope_of
+from interlock.services.assess import Subject, absent, assess, baseline, find, hybrids, inputs, scope_of
 from interlock.services.history import readings, record_check
-from interlock.services.ledger_checks import LEDGER, LedgerContext, hybrids
+from interlock.services.ledger_checks import LEDGER, LedgerContext
 from interlock.services.lock import Resolved
 from interlock.services.measure import Measured, Measurer
 from interlock.services.parts import Loaded, StaticContext, load_parts
@@ -227,15 +227,26 @@ async def check(
             done.append(id)
     if ways_back and desk.locked:
         total = total.plus(await _prove_ways_back(desk, environments, measurer))
-    for id in plan.measure:
-        if id in LEDGER:
-            for environment in environments:
-                subject = desk.subject(environment)
-                if absent(BY_ID[id], subject, inputs(subject, desk.records, ("live",))) is None:
-                    data = LEDGER[id](LedgerContext(subject, desk.loaded, desk.records))
-                    _store(desk, environment, desk.loaded.bundle, id, data, Method.MEASURED)
-            done.append(id)
+    if desk.locked:
+        done += _ask_ledger(desk, environments, plan)
     return _conclude(desk, environments, plan, tuple(dict.fromkeys(done)), total)
+
+
+def _ask_ledger(desk: Desk, environments: Sequence[str], plan: CheckPlan) -> list[str]:
+    """What the ledger says: the checks of the plan, and those whose answer this very run has moved."""
+    done = []
+    for environment in environments:
+        subject = desk.subject(environment)
+        still = snapshot(desk.records)
+        named = inputs(subject, still)
+        for id, measure in LEDGER.items():
+            check = BY_ID[id]
+            owed = id in plan.measure or _gap(check, subject, named, still, again=False) is not None
+            if owed and absent(check, subject, named) is None:
+                data = measure(LedgerContext(subject, desk.loaded, desk.records))
+                _store(desk, environment, desk.loaded.bundle, id, data, Method.MEASURED)
+                done.append(id)
+    return done
 
 
 async def _prove_ways_back(desk: Desk, environments: Sequence[str], measurer: Measurer) -> Measured:

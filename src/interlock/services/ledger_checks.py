@@ -1,17 +1,16 @@
 """The checks that the ledger itself answers: who changed what and why, what was proven, who approved, which bar moved."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from interlock.core.bundle import Bundle
 from interlock.core.checks import NEVER_WAIVED
 from interlock.core.digest import Digest
 from interlock.core.errors import EvidenceError, LedgerError
 from interlock.core.manifest import Part, Profile
 from interlock.core.suite import SuiteKind
 from interlock.ports import Records
-from interlock.services.assess import Subject, baseline, changed_parts, evals_done
+from interlock.services.assess import Subject, baseline, changed_parts, evals_done, hybrids, unproven_ways_back
 from interlock.services.bars import lowered_bars
 from interlock.services.history import approvals_of, authors_of, last_ready, proven_pairs, reasons_of
 from interlock.services.parts import Loaded, load_parts
@@ -149,20 +148,11 @@ def ways_back_proven(context: LedgerContext) -> Mapping[str, Any]:
     """ROLL-06: each single-part way back (live with that part as it was) has passed its evals already."""
     assert context.live is not None  # n/a otherwise
     old, _ = fetch(context.records, context.live)
-    owed = [
-        part.value
-        for part, hybrid in hybrids(context.subject.bundle, old)
-        if not evals_done(replace(context.subject, bundle=hybrid), context.records)
-    ]
+    owed = unproven_ways_back(context.subject, context.records)
     return _findings(
         len(hybrids(context.subject.bundle, old)) or 1, "single-part ways back", [], asked="each proven before it is needed",
         owed="the way back of " + ", ".join(owed) if owed else "",
     )  # fmt: skip
-
-
-def hybrids(bundle: Bundle, old: Bundle) -> list[tuple[Part, Bundle]]:
-    """The bundles that a rollback of one changed part would make: n of them, not 2 to the n."""
-    return [(part, bundle.with_part(part, old)) for part in bundle.changed_from(old) if part is not Part.EVALS]
 
 
 LEDGER: Mapping[str, Callable[[LedgerContext], Mapping[str, Any]]] = {

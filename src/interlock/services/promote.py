@@ -12,7 +12,7 @@ from interlock.core.pointer import Move, Pointer, first_pointer
 from interlock.core.verdict import Outcome, Verdict, Word, verdict_to_json
 from interlock.ports import Records
 from interlock.services.assess import Subject, assess, changed_parts
-from interlock.services.history import authors_of
+from interlock.services.history import authors_of, is_signed
 
 APPROVAL_CHECK = "GOV-02"
 
@@ -127,6 +127,8 @@ def plans(records: Records) -> list[Plan]:
     """Every plan, oldest first, with its approvals."""
     approvals: dict[str, dict[str, list[str]]] = {}
     for fact in records.ledger.facts("plan.approved"):
+        if not is_signed(records, fact, "approval", {key: fact.body[key] for key in ("plan", "bundle", "environment")}):
+            continue
         approvals.setdefault(fact.body["plan"], {})[fact.actor] = fact.body["roles"]
     applied = {fact.body["plan"] for fact in records.ledger.facts("pointer.moved") if fact.body.get("plan")}
     return [

@@ -55,7 +55,9 @@ def waivers(records: Records) -> list[Waiver]:
     """Every waiver that was granted and whose signature verifies, the newest for each check and scope."""
     newest: dict[tuple[str, str], Waiver] = {}
     for fact in records.ledger.facts("waiver.granted"):
-        if not is_signed(records, fact, "waiver", {key: fact.body[key] for key in ("check", "scope", "until", "owner")}):
+        if not is_signed(
+            records, fact, "waiver", {key: fact.body[key] for key in ("check", "scope", "until", "owner")}
+        ):
             continue
         waiver = _waiver(fact)
         newest[waiver.check, waiver.scope] = waiver
