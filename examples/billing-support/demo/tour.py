@@ -6,6 +6,7 @@ replies are replayed from `recordings/` (see the example's README); with --live 
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,10 @@ CODES = {0: "READY or done", 1: "BLOCKED", 2: "usage", 3: "HOLD", 4: "waits for 
 BOLD, DIM, PLAIN = (
     ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else ("", "", "")
 )
+
+
+PROGRESS = ("Plan: ", "adversarial, ", "gold: ")
+"""How lines begin on stderr that only say how far a run is."""
 
 
 class Unexpected(SystemExit):
@@ -42,7 +47,8 @@ def interlock(*words: str, exits: int, show: int | None = None) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "interlock", *words], cwd=DEMO, env=env, capture_output=True, text=True, check=False
     )
-    lines = done.stdout.rstrip().splitlines()
+    said = [line for line in done.stderr.splitlines() if not line.startswith(PROGRESS)]
+    lines = [*said, *done.stdout.rstrip().splitlines()]
     print("\n".join(lines if show is None else lines[:show]))
     if show is not None and len(lines) > show:
         print(f"{DIM}… {len(lines) - show} more lines{PLAIN}")
@@ -59,6 +65,19 @@ def lay(source: Path) -> None:
         to = DEMO / file.relative_to(source)
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, to)
+
+
+def versions(**parts: str) -> None:
+    """Number the parts that were edited, as somebody does who means it."""
+    manifest = DEMO / "interlock.yaml"
+    text = manifest.read_text(encoding="utf-8")
+    for part, version in parts.items():
+        text, found = re.subn(
+            rf'(\n  {part}:.*?version: )"[^"]*"', rf'\g<1>"{version}"', text, count=1, flags=re.DOTALL
+        )
+        if not found:
+            raise Unexpected(f"interlock.yaml has no version of `{part}`")
+    manifest.write_text(text, encoding="utf-8")
 
 
 def begin(base_url: str | None) -> None:
@@ -110,7 +129,8 @@ def tour() -> None:
         if overlay.is_file():
             part = overlay.relative_to(EXAMPLE / "demo" / "1-first-try")
             shutil.copyfile(EXAMPLE / part, DEMO / part)
-    interlock("bundle", "diff", "lock", exits=0, show=24)
+    versions(prompt="2", retriever="2", guardrails="2")
+    interlock("bundle", "diff", "lock", exits=0, show=12)
     interlock(
         "lock", "--reason", "answers are quoted, evidence is demanded, security goes to people", "--as", AUTHOR, exits=0
     )
@@ -124,6 +144,7 @@ def tour() -> None:
         "4  A prompt edit that looks harmless, and a better escalation guide. What does the average say, and the slices?"
     )
     lay(EXAMPLE / "demo" / "3-harmless-edit")
+    versions(prompt="3", runbook="2")
     interlock("bundle", "diff", "live", "--env", "staging", "--texts", exits=0, show=40)
     interlock(
         "lock", "--reason", "tidier routing prompt; escalation guide says who calls back", "--as", AUTHOR, exits=0
@@ -140,6 +161,7 @@ def tour() -> None:
         "6  The same prompt goes back in the folder, the evidence for this combination exists already: nothing is measured"
     )
     shutil.copyfile(EXAMPLE / "prompts" / "router.md", DEMO / "prompts" / "router.md")
+    versions(prompt="2")
     interlock("lock", "--reason", "prompt as it was", "--as", AUTHOR, exits=0)
     interlock("check", "--env", "staging", "--as", AUTHOR, exits=0)
     interlock("history", exits=0)

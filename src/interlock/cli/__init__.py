@@ -101,6 +101,7 @@ def build() -> "App":
         help_format="plaintext",
         help_epilogue=EXIT_CODES,
         result_action="return_value",
+        suppress_keyboard_interrupt=False,  # `run` says what was kept
     )
     for name, target, help in COMMANDS:
         app.command(target, name=name, help=help)

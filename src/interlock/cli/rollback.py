@@ -19,16 +19,20 @@ from interlock.cli.session import (
     show,
     show_json,
 )  # fmt: skip
-from interlock.core.digest import short
+from interlock.core.digest import Digest, short
+from interlock.core.errors import InterlockError
 from interlock.core.manifest import Part
-from interlock.core.pointer import Rule, pointer_to_json
+from interlock.core.pointer import Pointer, Rule, pointer_to_json
+from interlock.ports import Records
 from interlock.services.check import subject_of
+from interlock.services.lock import Resolved
 from interlock.services.parts import load_parts
 from interlock.services.rollback import Rolled, live_pointer
 from interlock.services.rollback import rollback as roll
 from interlock.services.rollback import undo as undo_last
 from interlock.services.shelf import fetch, resolve_digest
 from interlock.services.smoke import SmokeResult, smoke
+from interlock.settings import Settings
 from interlock.wiring import read_feature
 
 
@@ -57,11 +61,10 @@ def rollback(
     pair needs --untested and --reason; R4 a broken constraint is refused, with the parts that must go back together.
     """
     with records_of(dir, actor) as (settings, records):
-        resolved, loaded, _ = read_feature(settings)
-        environment = environment_of(loaded, env)
-        pointer = live_pointer(records, environment, loaded.bundle.feature)
+        resolved, pointer, fault = _standing(settings, records, env)
         live, tree = fetch(records, pointer.stable)
-        subject = subject_of(load_parts(live, tree), live, resolved.app, environment)
+        app = resolved.app if resolved else Digest("none")
+        subject = subject_of(load_parts(live, tree), live, app, pointer.environment)
         if undo:
             done = undo_last(subject, records, reason=reason or "undo")
         else:
@@ -70,8 +73,8 @@ def rollback(
                 to=resolve_digest(records, to) if to else None,
             )  # fmt: skip
         after, after_tree = fetch(records, done.after.stable)
-        result = None
-        if not no_smoke:
+        result = SmokeResult(0, 0, 0, (), False, fault) if fault else None
+        if resolved and not no_smoke:
             result = asyncio.run(
                 smoke(load_parts(after, after_tree), resolved, records, bench_of(settings), Bar(quiet=json))
             )
@@ -83,6 +86,19 @@ def rollback(
         else:
             show(_lines(done, result))
     return Exit.PARTLY if result is not None and not result.good else Exit.READY
+
+
+def _standing(settings: Settings, records: Records, env: str | None) -> tuple[Resolved | None, Pointer, str]:
+    """What lies in the folder, what is live, and why the folder could not be read: half an edit stops no way back."""
+    try:
+        resolved, loaded, _ = read_feature(settings)
+    except InterlockError as error:
+        moved = [fact.body["pointer"] for fact in records.ledger.facts("pointer.moved")]
+        known = {(row["environment"], row["feature"]) for row in moved if env in (None, row["environment"])}
+        if len(known) != 1:
+            raise
+        return None, live_pointer(records, *known.pop()), f"the folder cannot be read ({error.message})"
+    return resolved, live_pointer(records, environment_of(loaded, env), loaded.bundle.feature), ""
 
 
 _WHY = {

@@ -9,6 +9,7 @@ from interlock.core.digest import Digest, of_value
 from interlock.core.errors import ConflictError, PromotionError, UsageError
 from interlock.core.manifest import Profile
 from interlock.core.pointer import Move, Pointer, first_pointer
+from interlock.core.rules import Standing
 from interlock.core.verdict import Outcome, Verdict, Word, verdict_to_json
 from interlock.ports import Records
 from interlock.services.assess import Subject, assess, changed_parts
@@ -23,9 +24,13 @@ class Refused(PromotionError):
     code = "promotion.refused"
 
     def __init__(self, verdict: Verdict, blocking: tuple[Outcome, ...]) -> None:
-        names = ", ".join(outcome.check for outcome in blocking)
+        groups = [
+            f"{what} {', '.join(named)}"
+            for what, standing in (("fails", Standing.FAIL), ("owed", Standing.OWED))
+            if (named := [outcome.check for outcome in blocking if outcome.standing is standing])
+        ]
         super().__init__(
-            f"{verdict.word} in `{verdict.environment}`: {names}",
+            f"{verdict.word} in `{verdict.environment}`: {'; '.join(groups)}",
             hint=f"`interlock check --env {verdict.environment}` says what each of them has seen and asks",
         )
         self.verdict = verdict

@@ -144,12 +144,12 @@ def rollback(
     way = plan_rollback(subject, records, part, to=to)
     if way.rule is Rule.R4:
         together = " ".join(p.value for p in way.propose)
-        raise Broken(
-            f"refused: {way.broken[0]}",
-            hint=f"these parts go back together: {together}"
-            if together
-            else "return to a whole bundle: interlock rollback",
-        )
+        hint = "return to a whole bundle: interlock rollback"
+        if part is None:
+            hint = "name an older bundle with --to, or stop the feature (runbook)"
+        elif together:
+            hint = f"these parts go back together: {together}"
+        raise Broken(f"refused: {way.broken[0]}", hint=hint)
     approval: Digest | None = None
     if way.rule is Rule.R3:
         pairs = ", ".join(sorted({" with ".join(n.split("@")[0] for n in pair) for pair in way.untested}))
