@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from feature import Feature, write_feature  # noqa: E402  the folder of tests is no package
+from feature import Feature, write_feature
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def checked_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("INTERLOCK_ACTOR", "ada")
         assert run(["lock", "--reason", "first", "--dir", str(root)]) == 0
         assert run(["check", "--quiet", "--dir", str(root)]) == 0
-    yield root
+    return root
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def live_once(checked_once: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INTERLOCK_ACTOR", "ada")
         assert run(["promote", "staging", "--reason", "first", "--dir", str(root)]) == 0
-    yield root
+    return root
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,9 @@ def cases() -> list[dict[str, Any]]:
     for n in range(16):
         island = ISLANDS[n % len(ISLANDS)]
         fact = f"pier {n % len(ISLANDS)}"
-        rows.append(_case(f"time-{n}", f"({n}) When does the ferry to {island} leave?", "times", outcome="answer", facts=[fact]))
+        rows.append(
+            _case(f"time-{n}", f"({n}) When does the ferry to {island} leave?", "times", outcome="answer", facts=[fact])
+        )
     rows += [_case(f"cat-{n}", f"({n}) May my cat swim?", "rest", outcome="abstain") for n in range(8)]
     rows += [_case(f"over-{n}", f"({n}) Man overboard!", "rest", outcome="escalate", queue="rescue") for n in range(5)]
     return rows
@@ -179,6 +182,8 @@ class Feature:
         text = (self.root / path).read_text()
         assert old in text, f"`{old}` is not in {path}"
         (self.root / path).write_text(text.replace(old, new))
+        for name in [name for name in sys.modules if path.startswith("app/") and name.partition(".")[0] == "app"]:
+            del sys.modules[name]  # the next command is another process for everybody but this test
 
     def edit_part(self, part: str) -> None:
         """The small edit of one part."""

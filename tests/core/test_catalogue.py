@@ -38,7 +38,9 @@ def test_limits_that_bound_an_age_exist() -> None:
 
 def test_a_stage_names_known_checks_and_grows_with_exposure() -> None:
     lab, prototype, pilot = (STAGES[stage] for stage in (Stage.LAB, Stage.PROTOTYPE, Stage.PILOT))
-    assert lab is not None and prototype is not None and pilot is not None
+    assert lab is not None
+    assert prototype is not None
+    assert pilot is not None
     assert lab < prototype < pilot <= set(BY_ID)
     assert all(names <= set(BY_ID) for names in NEVER_WAIVED.values())
 
@@ -70,12 +72,14 @@ def test_the_catalogue_is_the_table_of_the_design_row_by_row() -> None:
     rows = {}
     for line in table.read_text().splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if len(cells) == 5 and cells[0] in BY_ID or re.fullmatch(r"[A-Z]{3,4}-\d\d", cells[0]):
+        if (len(cells) == 5 and cells[0] in BY_ID) or re.fullmatch(r"[A-Z]{3,4}-\d\d", cells[0]):
             rows[cells[0]] = (cells[3], tuple(MARKS[mark] for mark in cells[4].split()))
     assert set(rows) == set(BY_ID)
     for id, (reads, levels) in rows.items():
         assert BY_ID[id].levels == levels, id
-        assert (_parts(reads), _app(reads)) == (BY_ID[id].reads, "app" in BY_ID[id].inputs), id
+        assert BY_ID[id].reads == _parts(reads), id
+        # A run of an eval asks the app, so its build is in the scope, also where the table speaks of parts alone.
+        assert not _app(reads) or "app" in BY_ID[id].inputs, id
 
 
 def _parts(reads: str) -> frozenset[Part]:

@@ -42,7 +42,9 @@ def test_a_statement_that_lacks_a_field_is_refused(field: str) -> None:
         evidence_from_json({name: value for name, value in stated().items() if name != field})
 
 
-@pytest.mark.parametrize("changes", [{"method": "felt"}, {"produced_at": "yesterday"}, {"reads": 7}, {"reads": {"app": 7}}])
+@pytest.mark.parametrize(
+    "changes", [{"method": "felt"}, {"produced_at": "yesterday"}, {"reads": 7}, {"reads": {"app": 7}}]
+)
 def test_a_statement_of_the_wrong_shape_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(EvidenceError):
         evidence_from_json(stated(**changes))
@@ -57,7 +59,12 @@ def test_the_first_reason_that_bars_evidence_is_named() -> None:
     made = evidence_from_json(stated())
 
     def gap(**changes: Any) -> Gap | None:
-        asked: dict[str, Any] = {"scope": made.scope, "now": NOW, "max_age": timedelta(days=1), "allowed": frozenset(Method)}
+        asked: dict[str, Any] = {
+            "scope": made.scope,
+            "now": NOW,
+            "max_age": timedelta(days=1),
+            "allowed": frozenset(Method),
+        }
         return made.gap(**{**asked, **changes})
 
     assert gap() is None

@@ -67,7 +67,9 @@ def test_the_rules_are_asked_in_the_order_of_safety(ready: bool, unproven: int, 
 
 def _pointer() -> Pointer:
     first = first_pointer("staging", "f", Digest("sha256:" + "1" * 64), reason="first", actor="ada", at=NOW)
-    return first.moved(Digest("sha256:" + "2" * 64), Move.DERIVED, reason="r", actor="bo", at=NOW, provisional_until=NOW)
+    return first.moved(
+        Digest("sha256:" + "2" * 64), Move.DERIVED, reason="r", actor="bo", at=NOW, provisional_until=NOW
+    )
 
 
 def test_every_move_also_backwards_is_a_higher_generation() -> None:

@@ -18,7 +18,7 @@ FAIL, OWED, PASS = Standing.FAIL, Standing.OWED, Standing.PASS
 FINDINGS = {"examined": 0, "what": "rows", "findings": []}
 RAN = {"cases": 60, "ran": 60, "broken": {}, "calls": 60, "traced": 60, "truncated": False}
 EMPTY: Mapping[str, Mapping[str, Any]] = {
-    **{id: FINDINGS for id in RULES},
+    **dict.fromkeys(RULES, FINDINGS),
     "PIN-01": {"pins": []},
     "SAFE-02": {"should": {"passes": 0, "n": 0}, "wrongly": {"count": 0, "n": 0}},
     "EVAL-01": {**RAN, "cases": 0, "ran": 0, "calls": 0, "traced": 0},
@@ -87,7 +87,9 @@ def test_a_run_counts_when_enough_cases_ran_through_the_app(change: dict[str, An
     assert rule("EVAL-01", {**RAN, **change}).standing is standing
 
 
-def critical(passes: int, n: int, *, floors: list[dict[str, Any]] | None = None, is_critical: bool = True) -> dict[str, Any]:
+def critical(
+    passes: int, n: int, *, floors: list[dict[str, Any]] | None = None, is_critical: bool = True
+) -> dict[str, Any]:
     row = {"slice": "refunds", "critical": is_critical, "passes": passes, "n": n, "floors": floors or []}
     return {"slices": [row], "must_pass_failed": []}
 
@@ -202,4 +204,6 @@ def test_one_more_failure_never_makes_a_critical_slice_better(passes: int, failu
 @pytest.mark.parametrize("id", sorted(RULES))
 def test_every_ruling_says_what_was_seen_and_what_is_asked(id: str) -> None:
     ruling = rule(id, stakes("light", "light") if id == "GOV-04" else EMPTY[id])
-    assert ruling.seen and ruling.asked and ruling.proves
+    assert ruling.seen
+    assert ruling.asked
+    assert ruling.proves

@@ -9,11 +9,19 @@ from interlock.core.suite import Case, Expect, Requirement, Slice, Suite, SuiteK
 
 
 def case(id: str = "a", slices: tuple[str, ...] = ("s",), **given: Any) -> Case:
-    return Case(id=id, slices=slices, source="test", expect=given.pop("expect", Expect()), **{"input": "hello", **given})
+    return Case(
+        id=id, slices=slices, source="test", expect=given.pop("expect", Expect()), **{"input": "hello", **given}
+    )
 
 
 def suite(*cases: Case, requirements: tuple[Requirement, ...] = (), **given: Any) -> Suite:
-    return Suite("gold", given.get("kind", SuiteKind.GOLD), cases, (Slice(id="s", title="S"), Slice(id="t", title="T")), requirements)
+    return Suite(
+        "gold",
+        given.get("kind", SuiteKind.GOLD),
+        cases,
+        (Slice(id="s", title="S"), Slice(id="t", title="T")),
+        requirements,
+    )
 
 
 def test_a_case_id_that_occurs_twice_is_refused() -> None:
@@ -41,7 +49,13 @@ def test_what_the_target_is_given_names_the_request(change: dict[str, Any]) -> N
 
 @pytest.mark.parametrize(
     ("outcome", "unanswerable"),
-    [(None, False), ("answer", False), ("abstain", True), (("abstain", "escalate"), True), (("answer", "abstain"), False)],
+    [
+        (None, False),
+        ("answer", False),
+        ("abstain", True),
+        (("abstain", "escalate"), True),
+        (("answer", "abstain"), False),
+    ],
 )
 def test_a_case_has_no_answer_when_every_permitted_outcome_is_another(outcome: Any, unanswerable: bool) -> None:
     assert case(expect=Expect(outcome=outcome)).unanswerable is unanswerable

@@ -91,7 +91,8 @@ def test_one_more_requirement_that_is_not_met_never_improves_a_verdict(
     rows: list[Outcome], standing: Standing, at: int
 ) -> None:
     more = [*rows[:at], outcome(standing), *rows[at:]]
-    assert RANK[word_of(more)] <= RANK[word_of(rows)] and word_of(more) is not Word.READY
+    assert RANK[word_of(more)] <= RANK[word_of(rows)]
+    assert word_of(more) is not Word.READY
 
 
 @given(outcomes, st.integers(0, 7))
@@ -118,7 +119,9 @@ def test_passes_waivers_and_what_does_not_apply_are_ready_together() -> None:
 def test_a_waiver_turns_a_failure_into_waived_until_the_waiver_ends() -> None:
     seen = judged(Finding(evidence(BAD), None), waiver=waiver(10))
     assert (seen.standing, seen.valid_until) == (Standing.WAIVED, NOW + timedelta(days=10))
-    assert "no cap for a day" in seen.seen and "jon" in seen.seen and "watched by hand" in seen.proves
+    assert "no cap for a day" in seen.seen
+    assert "jon" in seen.seen
+    assert "watched by hand" in seen.proves
 
 
 def test_a_waiver_covers_what_was_never_measured_and_does_not_hide_a_pass() -> None:
@@ -134,7 +137,9 @@ def test_a_waiver_over_evidence_that_is_too_old_still_lasts_until_it_ends() -> N
 
 
 def test_what_does_not_apply_is_said_and_neither_owed_nor_passed() -> None:
-    seen = judge(BY_ID["CAP-01"], Finding(None, Gap.NEVER), level=Level.REQUIRED, limits=Limits(), absent="no tools", now=NOW)
+    seen = judge(
+        BY_ID["CAP-01"], Finding(None, Gap.NEVER), level=Level.REQUIRED, limits=Limits(), absent="no tools", now=NOW
+    )
     assert (seen.standing, seen.seen, seen.open) == (Standing.NA, "no tools", False)
 
 
@@ -217,10 +222,10 @@ def _verdict(rows: tuple[Outcome, ...]) -> Verdict:
 
 
 def test_a_verdict_survives_its_json() -> None:
-    rows = tuple(
-        judged(finding, check=check.id)
-        for check in CATALOGUE
-        for finding in (Finding(None, Gap.NEVER),)
-    ) + (judged(Finding(evidence(BAD), None)), judged(Finding(evidence(BAD), None), waiver=waiver()))
+    rows = (
+        *tuple(judged(finding, check=check.id) for check in CATALOGUE for finding in (Finding(None, Gap.NEVER),)),
+        judged(Finding(evidence(BAD), None)),
+        judged(Finding(evidence(BAD), None), waiver=waiver()),
+    )
     verdict = _verdict(rows)
     assert verdict_from_json(verdict_to_json(verdict)) == verdict

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "examples" / "billing-support"
 FIRST_TRY = ROOT / "demo" / "1-first-try"
-CUSTOMER = {"customer": {"account_id": "FF-10000001"}}
+CUSTOMER: dict[str, Any] = {"customer": {"account_id": "FF-10000001"}}
 
 
 class Scripted:
@@ -201,6 +201,36 @@ async def test_a_clear_phrase_hands_account_security_over_even_when_the_model_is
 async def test_the_words_of_a_rule_hand_over_to_its_queue(text: str, lang: str, queue: str) -> None:
     reply = await ask(text, routes("small_talk"), lang=lang)
     assert (reply["outcome"], reply["queue"]) == ("escalate", queue)
+
+
+@pytest.mark.parametrize(
+    ("text", "queue"),
+    [
+        ("Someone I do not know has typed my password", "security"),
+        ("Mein Konto wurde gestern gesperrt", "security"),
+        ("Quelqu’un s’est connecté hier avec mes codes", "security"),
+        ("Alguien ha cambiado la contraseña de mi cuenta", "security"),
+        ("Please delete each bit of my data", "privacy"),
+        ("Bitte löschen Sie alle meine persönlichen Daten", "privacy"),
+        ("Je veux une copie de mes données", "privacy"),
+        ("Quiero una copia de mis datos", "privacy"),
+    ],
+)
+async def test_security_and_privacy_go_to_people_whatever_the_model_says(text: str, queue: str) -> None:
+    for written in ('{"intent": "out_of_scope"}', "I think this is small talk."):
+        reply = await ask(text, Scripted(written), **CUSTOMER)
+        assert (reply["outcome"], reply["queue"]) == ("escalate", queue)
+
+
+async def test_the_words_of_a_rule_are_whole_words() -> None:
+    """`sue you` is a threat, and `issue your` is not."""
+    assert (await ask("When do you issue your invoice?", routes("invoices")))["outcome"] == "answer"
+    assert (await ask("I will sue you", routes("invoices")))["queue"] == "legal"
+
+
+async def test_output_that_cannot_be_read_touches_no_tool() -> None:
+    for text in ("I was charged twice for one invoice", "I was hacked by a stranger", "My internet was down"):
+        assert (await ask(text, Scripted('{"intent": "refunds"'), **CUSTOMER))["tool_calls"] == []
 
 
 async def test_an_effect_is_proposed_for_the_signed_in_account_and_never_executed() -> None:
