@@ -269,6 +269,10 @@ class Bench(Protocol):
         """A folder with exactly the files of the bundle."""
         ...
 
+    def intact(self, bundle: Bundle, tree: Tree, root: Path) -> bool:
+        """Whether an assembled folder still holds exactly the files of the bundle."""
+        ...
+
     def target(self, spec: TargetSpec) -> Target:
         """The way to the app."""
         ...

@@ -66,4 +66,4 @@ def _as_name(text: str) -> str:
     'jose-angel-oneill'
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9._@-]", "", "-".join(plain.split())).lstrip("._@-")[:64]
+    return re.sub(r"[^a-z0-9._-]", "", "-".join(plain.replace("@", " ").split())).lstrip("._-")[:63]

@@ -1,14 +1,14 @@
 """Which adapter fills which port: the only file that knows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from interlock.adapters.clock import SystemClock
 from interlock.adapters.dsse import Keyring
-from interlock.adapters.folder import FolderBlobStore, FolderTree, materialise
+from interlock.adapters.folder import FolderBlobStore, FolderTree, exclusive, holds, materialise
 from interlock.core.bundle import Bundle
 from interlock.core.digest import short
 from interlock.core.errors import UsageError
@@ -16,7 +16,7 @@ from interlock.core.manifest import TargetSpec
 from interlock.ports import Clock, LiveChat, Progress, Records, Scorer, Target, Tree
 from interlock.services.check import Desk
 from interlock.services.globs import matching
-from interlock.services.lock import MANIFEST, Resolved, read_lock, resolve
+from interlock.services.lock import MANIFEST, Resolved, read_lock, read_text, resolve
 from interlock.services.parts import Loaded, load_parts
 from interlock.settings import Settings
 
@@ -29,7 +29,8 @@ KEY_DAYS = 365
 def open_records(settings: Settings, *, clock: Clock | None = None) -> Iterator[Records]:
     """The stores of a feature; the database and the actor's key are made on first use.
 
-    Raises: DatabaseUnavailable; EvidenceError when the actor's name cannot name a key.
+    Raises: DatabaseUnavailable; UsageError when the state folder cannot be made or written; EvidenceError when the
+        actor's name cannot name a key.
     """
     from interlock.adapters.sql import (
         SqlCallStore,
@@ -41,12 +42,23 @@ def open_records(settings: Settings, *, clock: Clock | None = None) -> Iterator[
     )
 
     clock = clock or SystemClock()
-    settings.state.mkdir(parents=True, exist_ok=True)
-    if not (ignore := settings.state / ".gitignore").exists():
-        write_file(ignore, "*\n")  # private keys and records are not for the repository
     keyring = open_keyring(settings, clock)
-    if settings.actor not in {key.name for key in keyring.trusted().values()}:
-        keyring.create_key(settings.actor, ["author"], KEY_DAYS)
+    try:
+        settings.state.mkdir(parents=True, exist_ok=True)
+        if not (ignore := settings.state / ".gitignore").exists():
+            write_file(ignore, "*\n")  # private keys and records are not for the repository
+        if settings.actor not in {key.name for key in keyring.trusted().values()}:
+            keyring.create_key(settings.actor, ["author"], KEY_DAYS)
+    except (FileExistsError, NotADirectoryError) as cause:
+        raise UsageError(
+            f"the state folder `{settings.state}` cannot be made: a file is in the way",
+            hint="move the file, or set INTERLOCK_STATE to another folder",
+        ) from cause
+    except OSError as cause:
+        raise UsageError(
+            f"the state folder `{settings.state}` cannot be used: {cause.strerror}",
+            hint="make it writable, or set INTERLOCK_STATE to another folder",
+        ) from cause
     database = open_database(settings.database_url)
     try:
         yield Records(
@@ -62,6 +74,11 @@ def open_records(settings: Settings, *, clock: Clock | None = None) -> Iterator[
         )
     finally:
         database.close()
+
+
+def measuring(settings: Settings) -> AbstractContextManager[None]:
+    """Held while something is measured: two checks at once would pay for everything twice. Raises BusyError."""
+    return exclusive(settings.state / "measuring.lock")
 
 
 def open_keyring(settings: Settings, clock: Clock | None = None) -> Keyring:
@@ -81,6 +98,10 @@ class WorkBench:
         """A folder with exactly the files of the bundle, under the state folder."""
         return materialise(sorted(bundle.paths()), tree, self.settings.state / "bundles" / short(bundle.digest))
 
+    def intact(self, bundle: Bundle, tree: Tree, root: Path) -> bool:
+        """Whether an assembled folder still holds exactly the files of the bundle."""
+        return holds(sorted(bundle.paths()), tree, root)
+
     def target(self, spec: TargetSpec) -> Target:
         """The way to the app."""
         from interlock.adapters.targets import open_target
@@ -98,9 +119,9 @@ class WorkBench:
 
     def recordings(self, patterns: Sequence[str]) -> Sequence[tuple[str, str]]:
         """Name and text of every recording file."""
-        paths = FolderTree(self.settings.root).paths()
-        names = sorted({path for pattern in patterns for path in matching(pattern, paths)})
-        return [(name, (self.settings.root / name).read_text(encoding="utf-8")) for name in names]
+        tree = FolderTree(self.settings.root)
+        names = sorted({path for pattern in patterns for path in matching(pattern, tree.paths())})
+        return [(name, read_text(tree, name)) for name in names]
 
     def scorers(self, output_schema: Mapping[str, Any]) -> Sequence[Scorer]:
         """Every scorer, built in and plugged in."""
@@ -123,8 +144,7 @@ def read_feature(settings: Settings) -> tuple[Resolved, Loaded, Bundle | None]:
         raise UsageError(f"there is no `{MANIFEST}` in `{settings.root.name}`", hint="make one with `interlock init`")
     resolved = resolve(tree)
     loaded = load_parts(resolved.bundle, tree)
-    lock = settings.root / LOCK
-    return resolved, loaded, read_lock(lock.read_text(encoding="utf-8")) if lock.is_file() else None
+    return resolved, loaded, read_lock(read_text(tree, LOCK)) if LOCK in tree.paths() else None
 
 
 def open_desk(settings: Settings, records: Records, bench: WorkBench, progress: Progress) -> Desk:

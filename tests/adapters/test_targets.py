@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,15 +13,16 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from interlock.adapters.targets import address, open_target
+from interlock.adapters.targets import address, app_thread, open_target
 from interlock.adapters.targets.chat_http import HttpChat
 from interlock.adapters.targets.python import PythonTarget
 from interlock.adapters.targets.reply import read_reply
-from interlock.core.broken import BrokenRun
+from interlock.core.broken import BrokenRun, FailedRun
 from interlock.core.errors import DocumentError, TargetError
 from interlock.core.manifest import TargetSpec
-from interlock.core.score import Broken
+from interlock.core.score import Broken, Fault
 from interlock.core.suite import Case, Expect
+from interlock.patience import MAX_WAIT_S, PATIENCE, Patience
 
 CASE = Case(id="c1", input="hello", slices=("s",), expect=Expect(), source="test", lang="en")
 GOOD: dict[str, Any] = {
@@ -49,6 +51,12 @@ class Trialled:
 
 async def broken(run: Awaitable[Any]) -> BrokenRun:
     with pytest.raises(BrokenRun) as caught:
+        await run
+    return caught.value
+
+
+async def failed(run: Awaitable[Any]) -> FailedRun:
+    with pytest.raises(FailedRun) as caught:
         await run
     return caught.value
 
@@ -100,10 +108,9 @@ async def serve() -> AsyncIterator[Serve]:
     ],
 )
 def test_a_reply_in_another_shape_is_refused_and_never_coerced(change: dict[str, Any]) -> None:
-    with pytest.raises(BrokenRun) as caught:
+    with pytest.raises(FailedRun) as caught:
         read_reply({**GOOD, **change})
-    assert caught.value.broken is Broken.PROTOCOL
-    assert not caught.value.retry
+    assert caught.value.fault is Fault.SHAPE
 
 
 def test_a_whole_reply_arrives_whole() -> None:
@@ -133,6 +140,21 @@ async def crash(request, *, root, chat):
 async def leave(request, *, root, chat):
     raise SystemExit(3)
 
+def leave_plainly(request, *, root, chat):
+    raise KeyboardInterrupt
+
+async def give_up(request, *, root, chat):
+    import asyncio
+    raise asyncio.CancelledError
+
+async def pretend(request, *, root, chat):
+    from interlock.core.broken import BrokenRun
+    from interlock.core.score import Broken
+    raise BrokenRun(Broken.RATE_LIMIT, "not my fault")
+
+async def too_late(request, *, root, chat):
+    raise TimeoutError
+
 async def wrong(request, *, root, chat):
     return {"text": "no outcome"}
 
@@ -153,11 +175,168 @@ async def test_a_python_app_is_called_async_or_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("crash", Broken.CRASH), ("leave", Broken.CRASH), ("wrong", Broken.PROTOCOL)]
+    ("name", "kind"),
+    [
+        ("crash", Fault.CRASH),
+        ("leave", Fault.CRASH),
+        ("leave_plainly", Fault.CRASH),
+        ("give_up", Fault.CRASH),
+        ("pretend", Fault.CRASH),
+        ("too_late", Fault.CRASH),
+        ("wrong", Fault.SHAPE),
+    ],
 )
-async def test_an_app_that_crashes_breaks_its_trial_only(tmp_path: Path, name: str, kind: Broken) -> None:
+async def test_an_app_that_crashes_fails_its_trial_only_and_cannot_call_it_broken(
+    tmp_path: Path, name: str, kind: Fault
+) -> None:
     target = PythonTarget(f"echo_app:{name}", write(tmp_path / "f", "echo_app", ECHO))
-    assert (await broken(target.run(CASE, repeat=0, root=tmp_path, chat=Trialled()))).broken is kind
+    try:
+        assert (await failed(target.run(CASE, repeat=0, root=tmp_path, chat=Trialled()))).fault is kind
+    finally:
+        await target.close()
+
+
+async def test_what_broke_in_the_chat_is_told_as_it_broke(tmp_path: Path) -> None:
+    async def chat(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise BrokenRun(Broken.SERVER, "down")
+
+    for name in ("ask", "ask_plainly"):
+        target = PythonTarget(f"asking_app:{name}", write(tmp_path / "f", "asking_app", ASKING))
+        assert (await broken(target.run(CASE, repeat=0, root=tmp_path, chat=chat))).broken is Broken.SERVER
+        await target.close()
+
+
+ASKING = """
+async def ask(request, *, root, chat):
+    return await chat({"messages": []})
+
+def ask_plainly(request, *, root, chat):
+    return chat({"messages": []})
+"""
+
+BLOCKING = """
+import asyncio, time
+async def answer(request, *, root, chat):
+    if "block" in request["input"]:
+        time.sleep(20)
+    if "thread" in request["input"]:
+        await asyncio.to_thread(time.sleep, 20)
+    return {"outcome": "answer", "text": "alive"}
+
+def plainly(request, *, root, chat):
+    time.sleep(20)
+"""
+
+
+def asks(text: str) -> Case:
+    return Case(id="c1", input=text, slices=("s",), expect=Expect(), source="test", lang="en")
+
+
+async def test_an_app_that_blocks_its_event_loop_loses_one_trial_and_not_the_run(tmp_path: Path) -> None:
+    target = PythonTarget("blocking_app:answer", write(tmp_path / "f", "blocking_app", BLOCKING))
+    start = time.perf_counter()
+    for _ in range(app_thread.MAX_STUCK_LOOPS - 1):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await target.run(asks("block"), repeat=0, root=tmp_path, chat=Trialled())
+        got = await asyncio.gather(
+            *(target.run(asks("go on"), repeat=0, root=tmp_path, chat=Trialled()) for _ in range(3))
+        )
+        assert [each.reply.text for each in got] == ["alive"] * 3
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await target.run(asks("block"), repeat=0, root=tmp_path, chat=Trialled())
+    with pytest.raises(TargetError, match="blocked 4 event loops"):
+        await target.run(asks("go on"), repeat=0, root=tmp_path, chat=Trialled())
+    await target.close()
+    assert time.perf_counter() - start < 15
+
+
+async def test_functions_that_never_return_stop_the_run_when_they_are_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_thread, "MAX_STUCK_CALLS", 2)
+    target = PythonTarget("blocking_app:plainly", write(tmp_path / "f", "blocking_app", BLOCKING))
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await target.run(CASE, repeat=0, root=tmp_path, chat=Trialled())
+    with pytest.raises(TargetError, match="never returned"):
+        await target.run(CASE, repeat=0, root=tmp_path, chat=Trialled())
+
+
+@pytest.mark.parametrize("how", ["block", "thread"])
+async def test_interrupting_a_run_ends_the_process_although_the_app_hangs(tmp_path: Path, how: str) -> None:
+    write(tmp_path, "blocking_app", BLOCKING)
+    code = f"""
+import asyncio, pathlib
+from interlock.adapters.targets.python import PythonTarget
+from interlock.core.suite import Case, Expect
+case = Case(id="c1", input={how!r}, slices=("s",), expect=Expect(), source="t")
+async def main():
+    target = PythonTarget("blocking_app:answer", pathlib.Path("."))
+    print("started", flush=True)
+    await target.run(case, repeat=0, root=pathlib.Path("."), chat=None)
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+    )
+    assert child.stdout is not None
+    assert await child.stdout.readline() == b"started\n"
+    await asyncio.sleep(0.3)
+    child.send_signal(signal.SIGINT)
+    async with asyncio.timeout(5):
+        said, _ = await child.communicate()
+    assert said == b"interrupted\n"
+
+
+async def test_a_call_after_its_trial_is_over_reaches_no_model(tmp_path: Path) -> None:
+    code = """
+import threading, time
+ended = threading.Event()
+def answer(request, *, root, chat):
+    time.sleep(0.3)
+    try:
+        chat({"messages": []})
+    finally:
+        ended.set()
+"""
+    target = PythonTarget("late_app:answer", write(tmp_path / "f", "late_app", code))
+    chat = Trialled("said")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await target.run(CASE, repeat=0, root=tmp_path, chat=chat)
+    while not sys.modules["late_app"].ended.is_set():  # noqa: ASYNC110  set in another thread
+        await asyncio.sleep(0.02)
+    assert chat.asked == []
+
+
+@pytest.mark.parametrize("name", ["json", "asyncio", "aiohttp", "interlock"])
+def test_an_app_named_like_a_module_of_this_process_is_refused_and_evicts_nothing(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, "main", ECHO)
+    before = sys.modules[name]
+    with pytest.raises(TargetError, match=f"`{name}`") as caught:
+        PythonTarget(f"{name}.main:answer", tmp_path)
+    assert "name of its own" in caught.value.hint
+    assert sys.modules[name] is before
+
+
+async def test_the_files_that_an_app_was_loaded_from_are_known_also_when_it_loads_them_late(tmp_path: Path) -> None:
+    write(tmp_path / "pack", "__init__", "")
+    write(tmp_path / "pack", "main", "from pack import near\nasync def answer(request, *, root, chat):\n"
+          "    from pack import far\n    return {'outcome': 'answer', 'text': far.TEXT}\n")  # fmt: skip
+    write(tmp_path / "pack", "near", "")
+    write(tmp_path / "pack", "far", "TEXT = 'far'")
+    write(tmp_path / "pack", "never", "")
+    target = PythonTarget("pack.main:answer", tmp_path)
+    assert target.loaded_files() == ("pack/__init__.py", "pack/main.py", "pack/near.py")
+    await target.run(CASE, repeat=0, root=tmp_path, chat=Trialled())
+    assert target.loaded_files() == ("pack/__init__.py", "pack/far.py", "pack/main.py", "pack/near.py")
+    await target.close()
 
 
 async def test_a_function_that_hangs_does_not_hold_the_run(tmp_path: Path) -> None:
@@ -201,20 +380,24 @@ async def test_a_program_reads_the_request_and_writes_the_reply(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        ("import sys; sys.exit(3)", Broken.CRASH),
-        ("print('hello')", Broken.PROTOCOL),
-        ('print(\'{"outcome": "answer", "outcome": "abstain", "text": ""}\')', Broken.PROTOCOL),
-        ("print('[]')", Broken.PROTOCOL),
-        ("", Broken.PROTOCOL),
-        ('print(\'{"outcome": "answer", "text": "x", "calls": 0}\')', Broken.NO_CALL),
-        ("print('x' * 17_000_000)", Broken.PROTOCOL),
+        ("import sys; sys.exit(3)", Fault.CRASH),
+        ("print('hello')", Fault.SHAPE),
+        ('print(\'{"outcome": "answer", "outcome": "abstain", "text": ""}\')', Fault.SHAPE),
+        ("print('[]')", Fault.SHAPE),
+        ("", Fault.SHAPE),
+        ("print('x' * 17_000_000)", Fault.SHAPE),
     ],
 )
-async def test_a_program_that_says_anything_else_is_broken(tmp_path: Path, code: str, kind: Broken) -> None:
-    fault = await broken(command(tmp_path, code).run(CASE, repeat=0, root=tmp_path, chat=Trialled()))
-    assert fault.broken is kind
+async def test_a_program_that_says_anything_else_has_failed(tmp_path: Path, code: str, kind: Fault) -> None:
+    fault = await failed(command(tmp_path, code).run(CASE, repeat=0, root=tmp_path, chat=Trialled()))
+    assert fault.fault is kind
+
+
+async def test_a_program_that_is_missing_or_called_nothing_is_broken(tmp_path: Path) -> None:
     missing = open_target(TargetSpec(kind="command", command=("./no-such-program",)), tmp_path)
-    assert (await broken(missing.run(CASE, repeat=0, root=tmp_path, chat=Trialled()))).broken is Broken.CRASH
+    assert (await broken(missing.run(CASE, repeat=0, root=tmp_path, chat=Trialled()))).broken is Broken.START
+    idle = command(tmp_path, 'print(\'{"outcome": "answer", "text": "x", "calls": 0}\')')
+    assert (await broken(idle.run(CASE, repeat=0, root=tmp_path, chat=Trialled()))).broken is Broken.NO_CALL
 
 
 async def test_time_running_out_kills_the_whole_process_group(tmp_path: Path) -> None:
@@ -326,7 +509,7 @@ async def test_recorded_replies_are_found_by_case_and_repeat(tmp_path: Path) -> 
     texts = [(await target.run(CASE, repeat=r, root=tmp_path, chat=Trialled())).reply.text for r in (0, 1)]
     assert texts == ["hi", "second"]
     kinds = [(await broken(target.run(CASE, repeat=r, root=tmp_path, chat=Trialled()))).broken for r in (2, 3, 4, 5)]
-    assert kinds == [Broken.NO_CALL, Broken.TIMEOUT, Broken.CRASH, Broken.RECORDING]
+    assert kinds == [Broken.NO_CALL, Broken.TIMEOUT, Broken.RECORDING, Broken.RECORDING]
 
 
 @pytest.mark.parametrize(
@@ -402,3 +585,71 @@ async def test_a_wait_that_is_asked_for_is_waited(serve: Serve) -> None:
     await chat({})
     await chat.close()
     assert times[1] - times[0] >= 0.95
+
+
+async def test_nobody_waits_longer_than_a_trial_may_and_what_was_asked_is_told(serve: Serve) -> None:
+    seen = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(1)
+        return web.Response(status=429, headers={"Retry-After": "3600"})
+
+    chat = HttpChat(await serve(handler), backoff_s=0.01)
+    start = time.perf_counter()
+    fault = await broken(chat({}))
+    await chat.close()
+    assert time.perf_counter() - start < 2
+    assert (fault.broken, fault.retry, len(seen)) == (Broken.RATE_LIMIT, False, 1)
+    assert "3600 s" in fault.detail
+
+
+async def test_all_calls_of_a_trial_share_its_patience(serve: Serve) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": "1"})
+
+    chat = HttpChat(await serve(handler), attempts=9, backoff_s=0.01)
+    token = PATIENCE.set(Patience(1.5))
+    start = time.perf_counter()
+    for _ in range(3):
+        await broken(chat({}))
+    assert time.perf_counter() - start < 1.9
+    PATIENCE.reset(token)
+    await chat.close()
+
+
+def test_waits_count_in_total_and_a_run_has_a_patience_of_its_own() -> None:
+    run = Patience(100)
+    first, second = Patience(MAX_WAIT_S, of=run), Patience(MAX_WAIT_S, of=run)
+    assert not first.take(MAX_WAIT_S + 1)
+    assert first.take(50)
+    assert second.take(50)  # at the same time as the first: the run waits once
+    assert not Patience(200, of=run).take(101)
+    assert not Patience(10).take(float("inf"))
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 429, 500])
+async def test_a_key_that_an_endpoint_sends_back_is_told_to_nobody(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    key = 'sk-"very/secret"-0123456789'
+
+    async def handler(request: web.Request) -> web.Response:
+        said = request.headers["Authorization"]
+        body: dict[str, Any] = {"pad": "x" * 120, "headers": {"authorization": said}, "plain": key, "more": [key]}
+        if status == 200:
+            body = {"outcome": "answer", "text": "", key: "an unknown field that is named in the fault"}
+        return web.json_response(body, status=status)
+
+    monkeypatch.setenv("APP_KEY", key)
+    url = await serve(handler)
+    target = open_target(TargetSpec(kind="http", url=url, key_env="APP_KEY"), tmp_path)
+    asked = target.run(CASE, repeat=0, root=tmp_path, chat=Trialled())
+    told = await (failed(asked) if status == 200 else broken(asked))
+    assert "***" in told.detail
+    await target.close()
+    chat = HttpChat(url, key_env="APP_KEY", attempts=1)
+    fault = await broken(chat({}))
+    await chat.close()
+    for text in (told.detail, str(told), fault.detail, str(fault)):
+        assert "secret" not in text
+        assert "sk-" not in text

@@ -28,7 +28,7 @@ from interlock.adapters.sql import (
 )
 from interlock.adapters.sql.migrations import scripts
 from interlock.adapters.sql.schema import REVISION, metadata
-from interlock.core.errors import ConflictError, LedgerError
+from interlock.core.errors import ConflictError, EvidenceError, LedgerError
 from interlock.core.evidence import Evidence, evidence_to_json
 from interlock.core.pointer import Move
 from interlock.testing import FixedClock, PlainSigner, sample_evidence, sample_pointer
@@ -437,4 +437,28 @@ def test_what_was_acknowledged_survives_kill_9(url: str, tmp_path: Path, acknowl
     # And it goes on: the next fact fits the chain.
     SqlLedger(database).append("after", {}, actor="ada", at=AT)
     assert SqlLedger(database).verify() >= 2 * steps + 1
+    database.close()
+
+
+def test_evidence_that_somebody_stored_as_text_is_left_out(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/facts.db")
+    signer = PlainSigner()
+    store = SqlEvidenceStore(database, signer)
+    _put(store, signer, sample_evidence())
+    (kept,) = store.find(sample_evidence().check)
+    for wrong in ("CAST(envelope AS TEXT)", "7"):
+        _execute(database, f"UPDATE evidence SET envelope = {wrong}")
+        assert list(store.find(kept.check)) == []
+        with pytest.raises(EvidenceError, match="altered"):
+            store.envelope(kept.digest)
+    database.close()
+
+
+@pytest.mark.parametrize("document", ["{", "[]", "{}", "null", '"x"'])
+def test_a_pointer_that_cannot_be_read_is_an_error_of_the_ledger(tmp_path: Path, document: str) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/facts.db")
+    SqlPointerStore(database).swap(sample_pointer(), expected=0, fact={})
+    _execute(database, "UPDATE pointers SET document = :d", d=document)
+    with pytest.raises(LedgerError, match="cannot be read"):
+        SqlPointerStore(database).read(sample_pointer().environment, sample_pointer().feature)
     database.close()

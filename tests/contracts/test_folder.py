@@ -1,14 +1,16 @@
 """Files on disk: what must not get into a bundle, and what must survive."""
 
 import os
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
 import pytest
 
-from interlock.adapters.folder import FolderBlobStore, FolderTree, materialise
+from interlock.adapters.folder import FolderBlobStore, FolderTree, exclusive, holds, materialise
 from interlock.core.digest import of_bytes
-from interlock.core.errors import BundleError, ManyErrors
+from interlock.core.errors import BundleError, BusyError, ManyErrors
 from interlock.testing import MemoryTree
 
 
@@ -123,3 +125,43 @@ def test_a_tree_that_cannot_be_read_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(BundleError):
         materialise(["a.md", "absent.md"], MemoryTree({"a.md": "a"}), tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("write", ["a.md", "new.md", "__pycache__/x.pyc", ".git/x", ".interlock/x", "notes/b.pyc"])
+def test_what_an_app_writes_into_its_root_is_noticed(tmp_path: Path, write: str) -> None:
+    tree = MemoryTree({"a.md": b"a", "notes/b.md": b"b"})
+    root = materialise(tree.paths(), tree, tmp_path / "root")
+    assert holds(tree.paths(), tree, root)
+    file = root / write
+    file.parent.mkdir(exist_ok=True)
+    if file.exists():
+        file.chmod(0o644)
+    file.write_bytes(b"A")
+    assert not holds(tree.paths(), tree, root)
+    materialise(tree.paths(), tree, root)
+    assert holds(tree.paths(), tree, root)
+    (root / "a.md").unlink()
+    assert not holds(tree.paths(), tree, root)
+    assert not holds(tree.paths(), tree, tmp_path / "nowhere")
+
+
+def test_a_second_process_is_told_who_holds_what_it_wants(tmp_path: Path) -> None:
+    lock = tmp_path / "state" / "measuring.lock"
+    code = (
+        "import pathlib, sys\nfrom interlock.adapters.folder import exclusive\n"
+        f"with exclusive(pathlib.Path({str(lock)!r})):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "held\n"
+    with pytest.raises(BusyError, match=rf"another check is measuring \(pid {child.pid}\)") as caught, exclusive(lock):
+        pytest.fail("two hold the lock")
+    assert (caught.value.exit_code, str(caught.value.place)) == (3, str(lock))
+    child.kill()
+    child.communicate()
+    with exclusive(lock):  # it ends with the process, however that ended
+        assert lock.read_text() == f"{os.getpid()}\n"
+        with pytest.raises(BusyError, match=str(os.getpid())), exclusive(lock):
+            pytest.fail("two hold the lock")
+    with exclusive(lock):
+        pass

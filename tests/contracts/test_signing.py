@@ -32,7 +32,7 @@ def test_private_keys_are_for_their_owner_only(keyring: Keyring, tmp_path: Path)
 
 
 def test_an_envelope_is_an_in_toto_statement_over_the_subjects(keyring: Keyring) -> None:
-    payload = {"subjects": {"prompt": of_bytes(b"p"), "tools": "none"}, "rate": 1}
+    payload = {"subjects": {"prompt": of_bytes(b"p")}, "rate": 1}
     envelope = json.loads(keyring.sign(payload, kind="evidence"))
     statement = json.loads(base64.b64decode(envelope["payload"]))
     assert envelope["payloadType"] == "application/vnd.in-toto+json"

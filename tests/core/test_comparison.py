@@ -413,4 +413,6 @@ def test_to_break_a_case_is_never_better_than_to_fail_it() -> None:
     failed = decide({"billing": Paired(n=1000, broke=12, fixed=0)}, {"billing": 0.05})["billing"]
     broken = decide({"billing": Paired(n=988, broke=0, fixed=0, unpaired=12)}, {"billing": 0.05})["billing"]
     assert (failed.verdict, broken.verdict) == ("fail", "owed")
-    assert decide({"billing": Paired(n=999, broke=0, fixed=0, unpaired=1)}, {"billing": 0.05})["billing"].verdict == "pass"
+    assert (
+        decide({"billing": Paired(n=999, broke=0, fixed=0, unpaired=1)}, {"billing": 0.05})["billing"].verdict == "pass"
+    )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.core.score import Absent, Broken, CaseResult, Reply, Score, Scored, Trial, Unscored
+from interlock.core.score import Absent, Broken, CaseResult, Fault, Reply, Score, Scored, Trial, Unscored
 
 REPLY = Reply("answer", "nine")
 GOOD, POOR = Scored("facts", 1.0, True), Scored("facts", 0.0, False)
@@ -29,11 +29,22 @@ def test_a_score_outside_of_0_and_1_is_refused(value: float) -> None:
         Scored("facts", value, True)
 
 
-def test_a_trial_has_a_reply_or_is_broken_never_both_never_neither() -> None:
-    with pytest.raises(ValueError, match="never"):
-        Trial("a", 0, None)
-    with pytest.raises(ValueError, match="never"):
-        Trial("a", 0, REPLY, Broken.CRASH)
+def test_a_trial_has_a_reply_or_a_fault_or_is_broken_never_two_of_them_never_none() -> None:
+    for reply in (None, REPLY):
+        for broken in (None, Broken.TIMEOUT):
+            for fault in (None, Fault.CRASH):
+                if (reply, broken, fault).count(None) == 2:
+                    Trial("a", 0, reply, broken, fault=fault)
+                    continue
+                with pytest.raises(ValueError, match="never"):
+                    Trial("a", 0, reply, broken, fault=fault)
+
+
+def test_a_trial_that_the_app_failed_by_itself_is_a_failure_also_when_no_scorer_applies() -> None:
+    failed = Trial("a", 0, None, fault=Fault.CRASH)
+    own = CaseResult("a", ("s",), "a", (failed, trial()), ((SILENT,), (GOOD,)))
+    assert own.ran == (0, 1)
+    assert (own.value(), own.passed()) == (0.5, False)
 
 
 def test_a_case_passes_when_every_scorer_that_applies_passes() -> None:

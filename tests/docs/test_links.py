@@ -21,7 +21,12 @@ _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(?P<text>.+?)[ \t]*#*$", re.MULTILINE
 
 def _documents() -> list[Path]:
     found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(ROOT).parts))
+    # What lies in `demo` is laid over an example: its links lead somewhere once it is there.
+    return sorted(
+        path
+        for path in found
+        if not any(part.startswith(".") or part == "demo" for part in path.relative_to(ROOT).parts)
+    )
 
 
 def _prose(text: str) -> str:

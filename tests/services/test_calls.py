@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from interlock.core.broken import BrokenRun
+from interlock.core.broken import BrokenRun, FailedRun
 from interlock.core.errors import CapError, DocumentError
 from interlock.core.manifest import Price
-from interlock.core.score import Broken
+from interlock.core.score import Broken, Fault
 from interlock.services.calls import RecordedChat, TrialChat, call_key, parse_recordings
 from interlock.testing import FixedClock, MemoryCallStore
 
@@ -129,7 +129,7 @@ async def test_a_call_that_was_cut_off_is_sent_again_under_its_own_key_and_stays
             return {}
 
     store, hanging, live = MemoryCallStore(), Hangs(), Live()
-    task = asyncio.create_task(trial(chat("record", hanging, store, price=PRICE, cap_usd=1.0))(ASK))  # type: ignore[arg-type]
+    task = asyncio.create_task(trial(chat("record", hanging, store, price=PRICE, cap_usd=1.0))(ASK))
     await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -155,8 +155,9 @@ def test_a_recording_that_is_not_understood_is_refused(row: Any) -> None:
         parse_recordings([("r.jsonl", json.dumps(row))])
 
 
-async def test_a_request_that_is_no_json_breaks_the_trial() -> None:
+async def test_a_request_that_is_no_json_is_a_fault_of_the_app() -> None:
     one = trial(chat("live", Live(), MemoryCallStore()))
-    with pytest.raises(BrokenRun) as caught:
+    with pytest.raises(FailedRun) as caught:
         await one({"messages": {1, 2}})
-    assert caught.value.broken is Broken.PROTOCOL
+    assert caught.value.fault is Fault.CRASH
+    assert one.broken is None

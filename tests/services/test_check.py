@@ -197,3 +197,18 @@ def test_quoted_versions_1_1_and_1_10_are_two_versions(checked: Feature) -> None
         )
         digests.append(checked.lock())
     assert len(set(digests)) == 2
+
+
+def test_how_the_app_is_reached_is_part_of_what_was_measured(checked: Feature) -> None:
+    checked.edit("interlock.yaml", "parts:\n", 'fallback: {kind: python, call: "app.main:answer"}\nparts:\n')
+    plan = checked.json("check", "--plan")
+    assert set(plan["measure"]) >= {"EVAL-01", "EVAL-02", "SAFE-02", "PRS-01", "PRS-02"}
+
+
+def test_code_that_is_called_and_not_named_by_the_app_is_refused(checked: Feature) -> None:
+    (checked.root / "elsewhere").mkdir()
+    (checked.root / "elsewhere/other.py").write_text("from app.main import answer\n")
+    checked.edit("interlock.yaml", "app.main:answer", "elsewhere.other:answer")
+    code, _, said = checked.run("lock")
+    assert code == 2
+    assert "`elsewhere/other.py` is what runs, and `app.files` does not claim it" in said

@@ -8,7 +8,7 @@ import pytest
 from interlock.core.checks import LIMITS
 from interlock.core.manifest import Profile
 from interlock.core.rules import RULES, Standing
-from interlock.core.score import Broken, CaseResult, Reply, Scored, Trial
+from interlock.core.score import Broken, CaseResult, Fault, Reply, Scored, Trial
 from interlock.core.suite import Case, Expect, Requirement, Slice, Suite, SuiteKind
 from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run
@@ -20,7 +20,7 @@ AT = datetime(2026, 11, 22, tzinfo=UTC)
 def run_of(
     marks: dict[str, Any], *, kind: SuiteKind = SuiteKind.GOLD, requirements: Any = (), critical: bool = True
 ) -> Run:
-    """Case id → (marks of its trials, further fields); a mark is True, False or None for broken."""
+    """Case id → (marks of its trials, further fields); a mark is True, False, None for broken or a fault of the app."""
     cases, results = [], {}
     for name, (trials, more) in marks.items():
         outcome = more.pop("replied", "answer") if isinstance(more, dict) else "answer"
@@ -30,10 +30,11 @@ def run_of(
         cases.append(case)
         own = [
             Trial(name, i, None, Broken.TIMEOUT) if mark is None
+            else Trial(name, i, None, calls=1, trace_id="t", fault=mark) if isinstance(mark, Fault)
             else Trial(name, i, Reply(outcome, "x", parse_attempted=1, parse_ok=int(mark)), calls=1, trace_id="t")
             for i, mark in enumerate(trials)
         ]  # fmt: skip
-        scores = tuple(() if mark is None else (Scored("exact", float(mark), mark),) for mark in trials)
+        scores = tuple(() if mark is None else (Scored("exact", float(mark is True), mark is True),) for mark in trials)
         results[f"gold/{name}"] = CaseResult(name, ("s",), case.unit, tuple(own), scores)
     suite = Suite("gold", kind, tuple(cases), (Slice(id="s", title="S", critical=critical),), tuple(requirements))
     return Run("r", {"app": "x"}, (suite,), results, False, 1, 0, 0.0, AT, AT, "sha256:" + "a" * 64)
@@ -53,6 +54,22 @@ def test_broken_cases_are_outside_n_and_shown() -> None:
     assert (ran["cases"], ran["ran"], ran["broken"], ran["traced"]) == (5, 2, {"timeout": 3}, 2)
 
 
+def test_a_crash_of_the_app_is_a_case_that_ran_and_failed_and_no_abstention() -> None:
+    run = run_of({
+        "a": ([True], {}),
+        "b": ([Fault.CRASH], {"expect": Expect(outcome="abstain")}),
+        "c": ([Fault.SHAPE], {"expect": Expect(outcome="answer")}),
+    })  # fmt: skip
+    found = row(run)
+    assert (found["passes"], found["n"], found["broken"], found["failed"]) == (1, 3, 0, ["b", "c"])
+    ran = measure_suite(run)["EVAL-01"]
+    assert (ran["ran"], ran["broken"], ran["traced"]) == (3, {}, 3)
+    assert ran["faults"] == run.faults == {"reply in another shape": 1, "target crashed": 1}
+    abstention = measure_suite(run)["SAFE-02"]
+    assert abstention["should"]["failed"] == ["b"]
+    assert abstention["wrongly"]["failed"] == ["c"]
+
+
 def test_a_cluster_is_one_unit_and_passes_only_whole() -> None:
     run = run_of({"a": ([True], {"cluster": "k"}), "b": ([False], {"cluster": "k"}), "c": ([True], {})})
     assert (row(run)["passes"], row(run)["n"]) == (1, 2)
@@ -63,7 +80,7 @@ def test_every_repeat_must_pass() -> None:
 
 
 def test_a_must_pass_case_that_broke_is_owed_and_never_forgotten() -> None:
-    many = {f"c{i}": ([True], {}) for i in range(80)}
+    many: dict[str, Any] = {f"c{i}": ([True], {}) for i in range(80)}
     good = measure_suite(run_of(many))["EVAL-02"]
     assert RULES["EVAL-02"](good, LIMIT).standing is Standing.PASS
     broken = measure_suite(run_of({**many, "m": ([None], {"must_pass": True})}))["EVAL-02"]

@@ -14,10 +14,10 @@ import pytest
 from aiohttp import web
 
 from interlock.adapters.sql import SqlTrialStore, open_database
-from interlock.core.broken import BrokenRun
+from interlock.core.broken import BrokenRun, FailedRun
 from interlock.core.digest import of_value
 from interlock.core.manifest import RunSpec
-from interlock.core.score import Absent, Broken, Reply, Score, Trial, Unscored
+from interlock.core.score import Absent, Broken, Fault, Reply, Score, Trial, Unscored
 from interlock.core.suite import Case, Expect, Slice, Suite, SuiteKind
 from interlock.ports import Chat, TargetReply
 from interlock.scorers import default_scorers
@@ -55,7 +55,7 @@ class Scripted:
         step = self.script.get(case.id)
         if isinstance(step, list):
             step = step.pop(0) if step else None
-        if isinstance(step, BrokenRun):
+        if isinstance(step, BrokenRun | FailedRun):
             raise step
         if callable(step):
             await step()
@@ -139,6 +139,48 @@ async def test_a_broken_run_never_passes_and_only_transport_is_asked_again(kind:
     assert target.asked["c1", 0] == (2 if kind in {Broken.REFUSED, Broken.RATE_LIMIT, Broken.SERVER} else 1)
     assert run.truncated == (kind is Broken.CAP)
     assert run.results["gold/c0"].passed() is True
+
+
+@pytest.mark.parametrize("kind", list(Fault))
+async def test_a_crash_is_a_failed_trial_that_is_never_asked_again(kind: Fault) -> None:
+    target, trials = Scripted({"c1": [FailedRun(kind, "boom")]}), MemoryTrialStore()
+    first = await go(target, trials, suite(2))
+    again = await go(target, trials, suite(2))
+    assert target.asked == {("c0", 0): 1, ("c1", 0): 1}
+    assert again.reused == 2
+    for run in (first, again):
+        result = run.results["gold/c1"]
+        assert (result.passed(), result.passed("exact"), result.passed("citation")) == (False, False, None)
+        assert (result.trials[0].fault, result.trials[0].broken, result.trials[0].calls) == (kind, None, 1)
+        assert run.faults == {kind.value: 1}
+
+
+async def test_a_crash_after_a_broken_call_is_broken_and_asked_again() -> None:
+    class Falls(Scripted):
+        async def run(self, case: Case, *, chat: Chat, **more: Any) -> TargetReply:
+            self.asked[case.id, 0] += 1
+            with pytest.raises(BrokenRun):
+                await chat({"messages": []})
+            raise FailedRun(Fault.CRASH, "KeyError")
+
+    target, trials = Falls(), MemoryTrialStore()
+    for _ in range(2):
+        run = await go(target, trials, suite(1))
+        assert run.results["gold/c0"].trials[0].broken is Broken.RECORDING
+    assert target.asked == {("c0", 0): 2}
+
+
+async def test_a_trial_waits_no_longer_than_it_may_and_a_run_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = {"c0": [BrokenRun(Broken.RATE_LIMIT, "x", retry_after_s=3600)]}
+    run = await go(Scripted(slow), MemoryTrialStore(), suite(1))
+    assert run.results["gold/c0"].trials[0].broken is Broken.RATE_LIMIT
+    assert "3600 s" in run.results["gold/c0"].trials[0].detail
+    monkeypatch.setattr("interlock.services.evaluate.MAX_RUN_WAIT_S", 0.3)
+    busy = {f"c{i}": [BrokenRun(Broken.RATE_LIMIT, "x")] * 9 for i in range(6)}
+    target = Scripted(busy)
+    run = await go(target, MemoryTrialStore(), suite(6), run=RunSpec(concurrency=1, attempts=2))
+    assert sum(target.asked.values()) == 7  # one second try, then the run has waited enough
+    assert {result.trials[0].broken for result in run.results.values()} == {Broken.RATE_LIMIT}
 
 
 async def test_transport_that_recovers_is_a_good_trial_and_a_wrong_answer_is_final() -> None:

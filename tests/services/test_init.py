@@ -355,11 +355,13 @@ def test_name_purpose_and_languages_are_written_as_given(tmp_path: Path) -> None
     answers = StakesAnswers(
         False, False, False, False, "cheap", ("contact",), ("de", "no"), 'Sagt: "ja"\nund # nein'
     )  # fmt: skip
-    apply_init(plan_init(FolderTree(tmp_path), answers, "acme: yes"), FolderFeatureFolder(tmp_path))
+    apply_init(plan_init(FolderTree(tmp_path), answers, "acme/yes"), FolderFeatureFolder(tmp_path))
     resolved, loaded = locked(tmp_path)
     manifest = resolved.manifest
-    assert (manifest.feature, manifest.purpose) == ("acme: yes", 'Sagt: "ja"\nund # nein')
+    assert (manifest.feature, manifest.purpose) == ("acme/yes", 'Sagt: "ja"\nund # nein')
     assert (manifest.languages, manifest.data_classes) == (("de", "no"), ("contact",))
     assert set(loaded.answers.abstain.wording) == {"de", "no"}
     with pytest.raises(UsageError, match="no name"):
         plan_init(FolderTree(make(tmp_path / "e", {"x": "y"})), SAFE, " ")
+    with pytest.raises(UsageError, match="no name for a feature"):
+        plan_init(FolderTree(tmp_path / "e"), SAFE, "acme: yes")

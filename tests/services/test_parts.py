@@ -1,15 +1,20 @@
 """What loading promises: the parts of exactly this bundle, or every fault with its place."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import pytest
 
-from interlock.core.checks import LIMITS
-from interlock.core.errors import BundleError, InterlockError, ManyErrors, UsageError
-from interlock.core.manifest import Part, Profile
+from interlock.core.checks import LIMITS, Limits
+from interlock.core.errors import BundleError, InterlockError, ManyErrors
+from interlock.core.manifest import LimitsSpec, Part, Profile
+from interlock.core.score import Reply, Trial
+from interlock.core.suite import SCORERS, Case
+from interlock.scorers import default_scorers
+from interlock.scorers.regex import Regex
 from interlock.services.lock import resolve
-from interlock.services.parts import Loaded, load_parts, release_of
+from interlock.services.parts import Loaded, load_parts
 
 
 def load(tree: Any) -> Loaded:
@@ -47,8 +52,98 @@ def test_limits_are_those_of_the_profile_with_what_the_manifest_replaces(small_f
     assert load(small_feature).release.limits == LIMITS[Profile.STANDARD]
     tree = small_feature.edited("interlock.yaml", "profile: standard", "profile: light\nlimits: {min_cases: 40}")
     assert load(tree).release.limits == replace(LIMITS[Profile.LIGHT], min_cases=40)
-    with pytest.raises(UsageError, match="unknown limit `cases`"):
-        release_of(resolve(tree.edited("interlock.yaml", "min_cases", "cases")).bundle)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("{min_case: 40}", "did you mean `min_cases`?"),
+        ("{abstain_min: 1.5}", "less than or equal to 1"),
+        ("{broken_max: -0.1}", "greater than or equal to 0"),
+        ("{min_cases: 1.5}", "must be a whole number"),
+        ("{min_cases: -1}", "greater than or equal to 0"),
+        ("{evidence_days: 0}", "greater than 0"),
+        ("{evidence_days: 100000}", "less than or equal to 3650"),
+        ("{provisional_hours: 721}", "less than or equal to 720"),
+        ("{pin_level: 4}", "less than or equal to 3"),
+        ("{pin_level: 0.5}", "must be a whole number"),
+        ("{parse_min: .nan}", "not a finite number"),
+        ("{parse_min: 1e999}", "too large"),
+    ],
+)
+def test_a_limit_that_means_nothing_is_refused_where_it_is_written(small_feature: Any, written: str, said: str) -> None:
+    tree = small_feature.edited("interlock.yaml", "profile: standard", f"profile: standard\nlimits: {written}")
+    (fault,) = faults(tree)
+    assert said in f"{fault.message} {fault.hint}"
+    assert fault.place is not None
+    assert (fault.place.file, fault.place.line) == (
+        "interlock.yaml",
+        tree.text("interlock.yaml").split("limits:")[0].count("\n") + 1,
+    )
+
+
+def test_every_limit_of_a_profile_can_be_written_and_no_other() -> None:
+    assert set(LimitsSpec.model_fields) == {each.name for each in fields(Limits)}
+    for limits in LIMITS.values():
+        assert LimitsSpec(**asdict(limits)).given() == asdict(limits)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("  production:", "  Prod!:", "`environments.Prod!` must be a name"),
+        ("  production:", '  "a\\nb":', "must be a name"),
+        ("feature: ", "feature: Über/", "must be the name of a feature"),
+    ],
+)
+def test_a_name_that_no_file_or_command_could_hold_is_refused_with_its_place(small_feature: Any, old: str, new: str, said: str) -> None:  # fmt: skip
+    (fault,) = faults(small_feature.edited("interlock.yaml", old, new))
+    assert said in fault.message
+    assert fault.hint
+    assert str(fault.place).startswith("interlock.yaml:")
+
+
+def test_names_of_suites_slices_and_cases_hold_no_hidden_character_and_end(small_feature: Any) -> None:
+    for path, old, new in (
+        ("evals/gold.yaml", "suite: gold", 'suite: "go\\eld"'),
+        ("evals/gold.yaml", "suite: gold", f"suite: {'x' * 201}"),
+        ("evals/cases/gold-1.jsonl", '"id": "', '"id": "\\u001b[31m'),
+    ):
+        found = faults(small_feature.edited(path, old, new))
+        (fault, *_) = [fault for fault in found if fault.place is not None and fault.place.file == path]
+        assert "hidden" in fault.message or "200" in fault.message
+
+
+def test_an_unknown_scorer_is_refused_with_the_nearest_and_its_place(small_feature: Any) -> None:
+    text = small_feature.text("evals/gold.yaml") + "  - {slice: '*', scorer: fact, floor: 0.1}\n"
+    if "requirements:" not in text:
+        text = text.replace("  - {slice: '*'", "requirements:\n  - {slice: '*'")
+    (fault,) = faults(small_feature.with_file("evals/gold.yaml", text))
+    assert (fault.message, fault.hint) == ("unknown scorer `fact`", "did you mean `facts`?")
+    assert fault.place is not None
+    assert (fault.place.file, fault.place.line) == ("evals/gold.yaml", text.count("\n"))
+
+
+def test_every_scorer_that_is_built_in_may_be_required() -> None:
+    assert set(SCORERS) == {"case", *(scorer.name for scorer in default_scorers({"type": "object"}))}
+
+
+@pytest.mark.parametrize("pattern", ["(", "(?=x)y", r"(a)\1", "a" * 501, " ", "[0-9]+", "^ok$", "(a+)+$"])
+def test_a_pattern_is_refused_at_load_exactly_when_its_scorer_would_refuse_it(small_feature: Any, pattern: str) -> None:
+    path = "evals/cases/gold-1.jsonl"
+    first, *rest = small_feature.text(path).splitlines()
+    row = json.loads(first)
+    row["expect"]["regex"] = pattern
+    tree = small_feature.with_file(path, "\n".join([json.dumps(row), *rest]) + "\n")
+    reply = Reply("answer", "ok")
+    try:
+        Regex().score(Case.model_validate_json(json.dumps(row)), Trial("c", 0, reply), reply)
+    except (InterlockError, ValueError):
+        (fault,) = faults(tree)
+        assert fault.place is not None
+        assert (fault.place.file, fault.place.line) == (path, 1)
+    else:
+        assert load(tree).suites
 
 
 def test_a_bundle_is_read_without_its_manifest(small_feature: Any) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from interlock.core.broken import BrokenRun
-from interlock.core.score import Broken, Reply
+from interlock.core.broken import FailedRun
+from interlock.core.score import Fault, Reply
 from interlock.core.suite import Case, Expect
 from interlock.ports import Chat, TargetReply
 from interlock.services.calls import NoChat
@@ -35,7 +35,7 @@ class App:
         if self.fault == "guesses":
             good = True
         if self.fault == "crashes" and not good:
-            raise BrokenRun(Broken.CRASH, "boom")
+            raise FailedRun(Fault.CRASH, "boom")
         if self.fault == "last key wins":
             try:
                 good = isinstance(json.loads(text)["intent"], str)

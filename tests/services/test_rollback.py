@@ -284,3 +284,14 @@ def test_half_an_edit_in_the_folder_stops_no_way_back(second: Feature) -> None:
     (second.root / "prompts/loose.txt").unlink()
     assert second.live() == done["pointer"]
     assert second.live()["stable"] != first
+
+
+def test_a_bundle_that_was_never_live_here_is_no_way_back(live: Feature) -> None:
+    before = live.live()
+    live.edit("prompts/system.md", "timetable.", "timetable, terse .")
+    never = live.lock()
+    live.check("--env", "staging")
+    code, _, said = live.run("rollback", "--env", "staging", "--to", never[7:19], "--untested", "--reason", "forward")
+    assert code == 2
+    assert "was never live in `staging`: that would be a way forward, which asks" in said
+    assert live.live() == before

@@ -109,7 +109,7 @@ SEEDED = [
      'text: ""', "the text is empty"),
     ("SAFE-07", ANSWERS, 'next: "Reply with your', 'next: "Bye now" #', ANSWERS, 'next: "Bye now"', "what happens next"),
     ("SAFE-07", MANIFEST, "languages: [en, de, fr, es]", "languages: [en, de, fr, es, nl]", ANSWERS, "    en:", "`nl`: there is no"),
-    ("SAFE-07", ANSWERS, "queue: privacy}", "queue: nowhere}", ANSWERS, "queue: nowhere", "`nowhere`"),
+    ("SAFE-07", ANSWERS, "queue: privacy\n", "queue: nowhere\n", ANSWERS, "queue: nowhere", "`nowhere`"),
     ("RUN-01", RUNBOOK, "owner: Marit Osei", "owner: Nobody Known", RUNBOOK, "owner: Nobody", "not in the rota"),
     ("RUN-01", OPERATIONS, "day_usd: 50.0", "day_usd: 51.0", ESCALATION, "reviewed:", "since became"),
     ("RUN-01", RUNBOOK, "```interlock kind=command", "```interlock kind=spell", RUNBOOK, "```interlock kind=spell", "unknown kind"),

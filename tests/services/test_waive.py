@@ -3,6 +3,7 @@
 import pytest
 
 from feature import Feature
+from interlock.core.bundle import Bundle
 from interlock.core.checks import LIMITS, NEVER_WAIVED
 from interlock.core.digest import of_bytes
 from interlock.core.errors import PromotionError, UsageError
@@ -89,7 +90,7 @@ def test_a_waiver_without_another_person_an_end_or_an_owner_is_refused(
 def granted(records: Records, check: str = "EVAL-02", *, days: float = 10, scope: str = "s", profile: Profile = Profile.STANDARD) -> Waiver:  # fmt: skip
     return grant(
         records, check=check, scope=of_bytes(scope.encode()), reason="r", owner="ines", approver="ada", control="c", days=days,
-        profile=profile, limits=LIMITS[profile], bundle=of_bytes(b""),
+        profile=profile, limits=LIMITS[profile], bundle=Bundle("f", {}, {}), reads=frozenset(),
     )  # fmt: skip
 
 
@@ -132,3 +133,9 @@ def test_a_waiver_that_somebody_typed_into_the_ledger_counts_for_nothing(feature
         forged = {**fact.body, "check": "SAFE-07"}
         records.ledger.append("waiver.granted", forged, actor="ada", at=records.clock.now())
         assert waivers(records) == [real]
+
+
+def test_whoever_wrote_a_part_that_the_check_reads_does_not_waive_it(failing: Feature) -> None:
+    code, _, said = waive(failing, "EVAL-02", approver="ada", owner="zed")
+    assert code == 2
+    assert "`ada` wrote a part that `EVAL-02` reads" in said

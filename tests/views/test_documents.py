@@ -168,3 +168,22 @@ def test_hostile_text_stays_text_in_every_document(verdict: Verdict) -> None:
 
 def test_a_marker_cannot_be_closed_by_a_name() -> None:
     assert marker("a--><b", "x") == "<!-- interlock:verdict a____b x -->"
+
+
+def test_limits_that_were_loosened_are_said_in_every_document(
+    verdict: Verdict, page_of: Callable[..., ReportPage]
+) -> None:
+    said = f"limits looser than {verdict.profile}: min_cases 0 (60), broken_max 1 (0.02)"
+    loose = replace(verdict, loosened=("min_cases 0 (60)", "broken_max 1 (0.02)"))
+    assert verdict_document(loose)["loosened"] == ["min_cases 0 (60)", "broken_max 1 (0.02)"]
+    assert said in markdown_text(loose).replace("\\", "")
+    assert said in html_text(page_of(loose))
+    for text in (markdown_text(verdict), html_text(page_of(verdict))):
+        assert "looser than" not in text
+
+
+def test_a_verdict_of_before_there_was_this_field_is_still_read(verdict: Verdict) -> None:
+    old = {key: value for key, value in verdict_to_json(verdict).items() if key != "loosened"}
+    assert verdict_from_json(old) == verdict
+    loose = replace(verdict, loosened=("min_cases 0 (60)",))
+    assert verdict_from_json(verdict_to_json(loose)) == loose

@@ -17,14 +17,14 @@ from interlock.core.evidence import Gap
 from interlock.core.manifest import Profile, Stage
 from interlock.core.pointer import Move, first_pointer
 from interlock.core.rules import Standing
-from interlock.core.verdict import Outcome, Verdict, Word, word_of
+from interlock.core.verdict import Outcome, Verdict, Word, valid_until, word_of
 from interlock.views.explain import explain_all_lines, explain_lines
 from interlock.views.history import history_lines
 from interlock.views.page import ReadingRow, ReportPage, RunSummary
 from interlock.views.screen import wrapped
 from interlock.views.status import status_lines
 from interlock.views.terminal import MOST_LINES, verdict_lines
-from interlock.views.wording import in_order, plain
+from interlock.views.wording import expiring, in_order, plain
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "verdict_terminal.txt"
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -213,3 +213,23 @@ def test_wrapping_loses_nothing_and_never_runs_over(text: str, width: int, rest:
     lines = wrapped(plain(text), width, first=" ", rest=" " * rest)
     assert max(map(cell_len, lines)) <= width
     assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+def test_limits_that_were_loosened_are_said_on_every_screen(verdict: Verdict, others: tuple[Verdict, ...]) -> None:
+    loose = replace(verdict, loosened=tuple(f"limit_{n} 0 ({n})" for n in range(17)))
+    for width in (60, 100):
+        lines = verdict_lines(loose, others=others, run=RUN, width=width, color=False)
+        assert len(lines) <= MOST_LINES
+        assert any(line.startswith(f"limits looser than {verdict.profile}: limit_0 0 (0)") for line in lines)
+    assert "looser" not in "".join(verdict_lines(verdict, others=others, run=RUN, width=100, color=False))
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+@given(verdict=verdicts())
+def test_the_last_line_never_contradicts_itself(verdict: Verdict) -> None:
+    verdict = replace(verdict, valid_until=valid_until(verdict.outcomes))
+    said = " ".join(verdict_lines(verdict, others=(), run=None, width=160, color=False)[-2:])
+    if verdict.valid_until is None:
+        assert "first to expire" not in said
+    ends = expiring(verdict)
+    assert (ends[0].valid_until if ends else None) == verdict.valid_until

@@ -5,13 +5,13 @@ import shutil
 import tempfile
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
 from interlock.core.digest import Digest, of_bytes, parse_digest, safe_path
-from interlock.core.errors import BundleError, ManyErrors, Place, UnknownContent, UnsafePath
+from interlock.core.errors import BundleError, BusyError, ManyErrors, Place, UnknownContent, UnsafePath
 from interlock.ports import Tree
 
 IGNORED = (".git", ".interlock", ".venv", "venv", "node_modules", "__pycache__", "*.pyc")
@@ -48,6 +48,38 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+@contextmanager
+def exclusive(path: Path, doing: str = "another check is measuring") -> Iterator[None]:
+    """Hold a lock file while something is done that must not be done twice at once, such as paying for calls.
+
+    The lock belongs to the open file: it ends with the process, however that ends, and the file itself stays.
+
+    Args:
+        path: the file, usually in the state folder; its folder is made when missing. On a network file system the lock
+            holds as far as that system carries locks.
+        doing: what the other one is doing, for the message.
+    Raises: BusyError, at once, when another process, or this one, holds it.
+    """
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as cause:
+            file.seek(0)
+            holder = file.read(20).strip()
+            raise BusyError(
+                f"{doing} (pid {holder or 'unknown'})",
+                place=Place(str(path)),
+                hint="wait for it; what it measures is used again",
+            ) from cause
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
 
 
 class FolderBlobStore:
@@ -251,10 +283,18 @@ def materialise(paths: Iterable[str], tree: Tree, to: Path) -> Path:
     return to
 
 
+def holds(paths: Iterable[str], tree: Tree, folder: Path) -> bool:
+    """Whether a folder holds exactly these files of a tree, byte for byte, and no other file, not even a cache.
+
+    Raises: what `tree.read` raises.
+    """
+    return _holds_exactly(folder, {safe_path(path): tree.read(path) for path in paths})
+
+
 def _holds_exactly(folder: Path, content: Mapping[str, bytes]) -> bool:
     if not folder.is_dir():
         return False
-    there = FolderTree(folder)
+    there = FolderTree(folder, ignored=())
     try:
         return list(there.paths()) == sorted(content) and all(there.read(p) == data for p, data in content.items())
     except (BundleError, ManyErrors):

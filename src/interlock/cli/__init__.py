@@ -1,12 +1,15 @@
 """The command line: each command reads arguments, calls one service, prints, exits."""
 
+import errno
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cyclopts import App
+
+    from interlock.core.errors import InterlockError
 
 
 class Exit(IntEnum):
@@ -143,14 +146,16 @@ def run(argv: Sequence[str] | None = None) -> int:
         result = build()(words, exit_on_error=False, print_error=False)
     except InterlockError as error:
         print(error.render(), file=sys.stderr)
+        _tell_program(words, error_document(error))
         return error.exit_code or EXIT_OF.get(error.code, Exit.USAGE)
-    except KeyboardInterrupt:
-        print("interrupted; what was measured is kept, run the same command again", file=sys.stderr)
+    except _interruptions():
+        print(INTERRUPTED, file=sys.stderr)
+        _tell_program(words, _document("interrupted", INTERRUPTED))
         return Exit.INTERRUPTED
     except BrokenPipeError:
         return _nobody_reads()
     except Exception as error:  # noqa: BLE001 — the last resort: a fault of ours is exit code 70, with its trace
-        return _unexpected(error)
+        return _unexpected(error, words)
     return int(result) if isinstance(result, int) else Exit.READY
 
 
@@ -163,17 +168,65 @@ EXIT_OF: dict[str, int] = {
 """Errors that are a verdict rather than wrong usage."""
 
 
-def _unexpected(error: Exception) -> int:
+INTERRUPTED = "interrupted; what was measured is kept, run the same command again"
+
+
+def _interruptions() -> tuple[type[BaseException], ...]:
+    """What Ctrl-C arrives as: a run that is cancelled from inside ends in the second. Asked only once something was raised."""
+    from asyncio import CancelledError
+
+    return KeyboardInterrupt, CancelledError
+
+
+def _unexpected(error: Exception, words: Sequence[str]) -> int:
     from cyclopts import CycloptsError
 
     if isinstance(error, CycloptsError):
         print(f"error[usage]: {error}\n  help: interlock --help", file=sys.stderr)
+        _tell_program(words, _document("usage", str(error), hint="interlock --help"))
+        return Exit.USAGE
+    if isinstance(error, OSError) and error.errno in _REFUSED_BY_SYSTEM:
+        message, hint = (
+            f"`{error.filename}`: {error.strerror}",
+            "the system refused it; make room or the place writable",
+        )
+        print(f"error[usage]: {message}\n  help: {hint}", file=sys.stderr)
+        _tell_program(words, _document("usage", message, hint=hint))
         return Exit.USAGE
     import traceback
 
     traceback.print_exception(error)
-    print("error[bug]: this is a fault of Interlock; please report the lines above", file=sys.stderr)
+    message = "this is a fault of Interlock; please report the lines above"
+    print(f"error[bug]: {message}", file=sys.stderr)
+    _tell_program(words, _document("bug", f"{type(error).__name__}: {error}", hint="see stderr, and report it"))
     return Exit.BUG
+
+
+_REFUSED_BY_SYSTEM = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
+"""What the system refuses on a machine that is not set up for us: no fault of ours."""
+
+
+def error_document(error: "InterlockError") -> dict[str, Any]:
+    """An error as the JSON document (`interlock.error.v1`) that `--json` prints; several stand in `errors` too."""
+    document = _document(error.code, error.message, str(error.place) if error.place else None, error.hint)
+    several = getattr(error, "errors", ())
+    return {**document, "errors": [error_document(each)["error"] for each in several]} if several else document
+
+
+def _document(code: str, message: str, place: str | None = None, hint: str = "") -> dict[str, Any]:
+    return {
+        "schema": "interlock.error.v1",
+        "error": {"code": code, "message": message, "place": place, "hint": hint or None},
+    }
+
+
+def _tell_program(words: Sequence[str], document: dict[str, Any]) -> None:
+    """Whoever asked for JSON gets one document, also when there is no result."""
+    given = words[: words.index("--")] if "--" in words else words
+    if "--json" in given:
+        import json
+
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
 
 
 def _nobody_reads() -> int:

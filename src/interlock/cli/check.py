@@ -11,6 +11,7 @@ from interlock.cli.session import (
     HERE,
     As,
     Bar,
+    Bundle,
     Dir,
     Env,
     Json,
@@ -33,7 +34,7 @@ from interlock.settings import read_settings
 from interlock.views.json_ import verdict_document
 from interlock.views.page import RunSummary
 from interlock.views.terminal import verdict_lines
-from interlock.wiring import open_desk, read_feature
+from interlock.wiring import measuring, open_desk, read_feature
 
 
 def check(
@@ -48,7 +49,7 @@ def check(
     again: Annotated[bool, Parameter(negative="", help="Ask everything anew, also what is still fresh.")] = False,
     ways_back: Annotated[bool, Parameter(negative="", help="Also prove each single-part way back.")] = False,
     against: Annotated[
-        str | None, Parameter(help="Compare with this bundle (first digits of a digest) instead of what is live.")
+        Bundle, Parameter(help="Compare with this bundle (first digits of a digest) instead of what is live.")
     ] = None,
     dir: Dir = HERE,
     actor: As = None,
@@ -71,10 +72,11 @@ def check(
         environments = [env] if env else list(desk.loaded.release.environments)
         if plan:
             return _plan(plan_check(desk, environments, again=again), json=json)
-        before = plan_check(desk, environments, again=again)
-        if not quiet and not json and before.asked:
-            note(plan_line(before))
-        run = asyncio.run(run_check(desk, environments, again=again, ways_back=ways_back, plan=before))
+        with measuring(settings):
+            before = plan_check(desk, environments, again=again)
+            if not quiet and not json and before.asked:
+                note(plan_line(before))
+            run = asyncio.run(run_check(desk, environments, again=again, ways_back=ways_back, plan=before))
         verdict = run.verdict(chosen)
         summary = summary_of(run, time.monotonic() - started)
         others = [other for other in run.verdicts if other.environment != chosen]
@@ -98,7 +100,7 @@ def check(
 
 def summary_of(run: CheckRun, seconds: float | None = None) -> RunSummary:
     """What a run did, as the views show it."""
-    return RunSummary(run.calls, run.reused, run.cost_usd, run.measured, run.broken, run.truncated, seconds)
+    return RunSummary(run.calls, run.reused, run.cost_usd, run.measured, run.broken, run.truncated, seconds, run.faults)
 
 
 def plan_line(plan: CheckPlan) -> str:

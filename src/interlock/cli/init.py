@@ -10,7 +10,7 @@ from interlock.adapters.feature_folder import FolderFeatureFolder
 from interlock.adapters.folder import FolderTree
 from interlock.cli.session import HERE, Dir, Json, note, show, show_json
 from interlock.core.errors import UsageError
-from interlock.services.init import InitPlan, apply_init, plan_init, undo_init
+from interlock.services.init import InitPlan, apply_init, name_of, plan_init, undo_init
 from interlock.services.stakes import Question, answer_stakes
 
 Fallback = Literal["cheap", "costly", "none"]
@@ -60,7 +60,7 @@ def init(
         given, _ask if sys.stdin.isatty() else None, purpose=purpose, languages=tuple(language or ["en"]),
         data_classes=tuple(data_class or []),
     )  # fmt: skip
-    made = plan_init(FolderTree(dir), answers, name or dir.resolve().name)
+    made = plan_init(FolderTree(dir), answers, name_of(dir.resolve().name) if name is None else name)
     if not plan:
         apply_init(made, folder)
     if json:

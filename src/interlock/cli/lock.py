@@ -13,6 +13,7 @@ from interlock.services import constraints
 from interlock.services.history import reasons_of
 from interlock.services.lock import lock_text
 from interlock.services.shelf import keep
+from interlock.views.wording import plain
 from interlock.wiring import LOCK, read_feature, write_file
 
 
@@ -50,11 +51,11 @@ def lock(
             lines.append(
                 f"{mark} {part.value:<11} v{component.version:<6} {component.pin}  {short(component.digest)}  {len(component.files)} files"
             )
-        show(lines)
+        show([plain(line) for line in lines])
         if changes and not reason:
             show(['no reason given: `interlock lock --reason "…"` says why (BND-03)'])
         if broken:
-            show([f"BROKEN between parts (CMP-01): {message}" for message in broken])
+            show([plain(f"BROKEN between parts (CMP-01): {message}") for message in broken])
     return 1 if broken else 0
 
 

@@ -90,7 +90,14 @@ def _last_run(records: Records, bundle: Digest) -> RunSummary | None:
         return None
     last = found[-1]
     return RunSummary(
-        last["calls"], last["reused"], last["cost_usd"], (), last["broken"], last["truncated"], last["seconds"]
+        last["calls"],
+        last["reused"],
+        last["cost_usd"],
+        (),
+        last["broken"],
+        last["truncated"],
+        last["seconds"],
+        last["faults"],
     )
 
 

@@ -10,6 +10,7 @@ from interlock.cli.session import (
     HERE,
     As,
     Bar,
+    Bundle,
     Dir,
     Env,
     Json,
@@ -24,9 +25,9 @@ from interlock.core.errors import InterlockError
 from interlock.core.manifest import Part
 from interlock.core.pointer import Pointer, Rule, pointer_to_json
 from interlock.ports import Records
-from interlock.services.check import subject_of
+from interlock.services.check import subject_under
 from interlock.services.lock import Resolved
-from interlock.services.parts import load_parts
+from interlock.services.parts import load_parts, release_of
 from interlock.services.rollback import Rolled, live_pointer
 from interlock.services.rollback import rollback as roll
 from interlock.services.rollback import undo as undo_last
@@ -44,7 +45,7 @@ def rollback(
     *,
     env: Env = None,
     reason: Annotated[str, Parameter(help="What was seen.")] = "",
-    to: Annotated[str | None, Parameter(help="Digest of the bundle to return to, or to take the part from.")] = None,
+    to: Annotated[Bundle, Parameter(help="Digest of the bundle to return to, or to take the part from.")] = None,
     undo: Annotated[bool, Parameter(negative="", help="Take the last rollback back.")] = False,
     untested: Annotated[
         bool, Parameter(negative="", help="Break the glass: this combination was never tested.")
@@ -62,9 +63,10 @@ def rollback(
     """
     with records_of(dir, actor) as (settings, records):
         resolved, pointer, fault = _standing(settings, records, env)
-        live, tree = fetch(records, pointer.stable)
+        live, _ = fetch(records, pointer.stable)
         app = resolved.app if resolved else Digest("none")
-        subject = subject_of(load_parts(live, tree), live, app, pointer.environment)
+        # The terms under which the live bundle went live; its files may be damaged, and the way back needs none of them.
+        subject = subject_under(release_of(live), live, app, pointer.environment)
         if undo:
             done = undo_last(subject, records, reason=reason or "undo")
         else:
@@ -90,11 +92,13 @@ def rollback(
 
 def _standing(settings: Settings, records: Records, env: str | None) -> tuple[Resolved | None, Pointer, str]:
     """What lies in the folder, what is live, and why the folder could not be read: half an edit stops no way back."""
+    moved = [fact.body["pointer"] for fact in records.ledger.facts("pointer.moved")]
+    known = {(row["environment"], row["feature"]) for row in moved if env in (None, row["environment"])}
     try:
         resolved, loaded, _ = read_feature(settings)
+        if env is not None and env not in loaded.release.environments and (env, loaded.bundle.feature) in known:
+            return resolved, live_pointer(records, env, loaded.bundle.feature), ""
     except InterlockError as error:
-        moved = [fact.body["pointer"] for fact in records.ledger.facts("pointer.moved")]
-        known = {(row["environment"], row["feature"]) for row in moved if env in (None, row["environment"])}
         if len(known) != 1:
             raise
         return None, live_pointer(records, *known.pop()), f"the folder cannot be read ({error.message})"

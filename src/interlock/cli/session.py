@@ -16,17 +16,31 @@ from interlock.cli import command_fault
 from interlock.core.errors import UsageError
 from interlock.core.verdict import Verdict, Word
 from interlock.ports import Records
+from interlock.services.history import ledger_fault
 from interlock.services.parts import Loaded
 from interlock.settings import Settings, read_settings
 from interlock.wiring import WorkBench, open_records
 
 Dir = Annotated[Path, Parameter(name=["--dir", "-C"], help="The feature's folder.")]
+
+
+def _says_something(_: Any, value: str | None) -> None:
+    """An empty value is what an unset shell variable leaves; it must not silently mean the default."""
+    if value is not None and not value.strip():
+        raise ValueError("it is empty; leave the option out for the default")
+
+
 As = Annotated[
     str | None,
-    Parameter(name="--as", help="Act under this name; its key signs. Default: INTERLOCK_ACTOR, git's user, the login."),
+    Parameter(
+        name="--as",
+        help="Act under this name; its key signs. Default: INTERLOCK_ACTOR, git's user, the login.",
+        validator=_says_something,
+    ),
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON document.")]
-Env = Annotated[str | None, Parameter(name="--env", help="Environment of interlock.yaml.")]
+Env = Annotated[str | None, Parameter(name="--env", help="Environment of interlock.yaml.", validator=_says_something)]
+Bundle = Annotated[str | None, Parameter(help="First digits of a bundle's digest.", validator=_says_something)]
 
 HERE = Path()
 
@@ -73,6 +87,8 @@ def note(text: str) -> None:
 @contextmanager
 def records_of(dir: Path, actor: str | None = None) -> Iterator[tuple[Settings, Records]]:
     """Settings and stores of the feature in a folder."""
+    if actor is not None and not actor.strip():
+        raise UsageError("the name to act under is empty", hint="name a person or a machine")
     settings = read_settings(dir, actor=actor)
     if not (settings.root / "interlock.yaml").is_file():
         raise UsageError(
@@ -86,6 +102,17 @@ def records_of(dir: Path, actor: str | None = None) -> Iterator[tuple[Settings, 
 def bench_of(settings: Settings) -> WorkBench:
     """Where bundles of this feature are put together and run."""
     return WorkBench(settings, command_fault)
+
+
+def doubt(records: Records, *, json: bool) -> list[str]:
+    """The line that comes first where the ledger does not verify; none where it does. With JSON it goes to stderr."""
+    fault = ledger_fault(records)
+    if not fault:
+        return []
+    said = f"the ledger does not verify: {fault}; what follows may not be true"
+    if json:
+        note(said)
+    return [said]
 
 
 def environment_of(loaded: Loaded, name: str | None) -> str:

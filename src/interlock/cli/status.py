@@ -1,6 +1,7 @@
 """`interlock status`."""
 
-from interlock.cli.session import HERE, Dir, Env, Json, environment_of, records_of, screen, show, show_json
+from interlock.cli import Exit
+from interlock.cli.session import HERE, Dir, Env, Json, doubt, environment_of, records_of, screen, show, show_json
 from interlock.core.pointer import pointer_to_json
 from interlock.services.status import Standing, standing
 from interlock.views.status import status_lines
@@ -8,8 +9,13 @@ from interlock.wiring import read_feature
 
 
 def status(*, env: Env = None, dir: Dir = HERE, json: Json = False) -> int:
-    """Which bundle is live in each environment, since when, on whose word, and what waits."""
+    """Which bundle is live in each environment, since when, on whose word, and what waits.
+
+    Where the ledger does not verify, that is the first line, and the exit code is 1.
+    """
     with records_of(dir) as (settings, records):
+        doubts = doubt(records, json=json)
+        code = Exit.BLOCKED if doubts else Exit.READY
         _, loaded, _ = read_feature(settings)
         names = [environment_of(loaded, env)] if env else list(loaded.release.environments)
         rows = [
@@ -18,10 +24,10 @@ def status(*, env: Env = None, dir: Dir = HERE, json: Json = False) -> int:
         ]
         if json:
             show_json([_document(row) for row in rows])
-            return 0
+            return code
         look = screen()
-        show(status_lines(rows, width=look.width, color=look.color, unicode=look.unicode))
-    return 0
+        show([*doubts, *status_lines(rows, width=look.width, color=look.color, unicode=look.unicode)])
+    return code
 
 
 def _document(row: Standing) -> dict[str, object]:

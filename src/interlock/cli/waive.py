@@ -35,7 +35,7 @@ def waive(
         scope, _ = scope_of(row, subject, inputs(subject, records))
         waiver = grant(
             records, check=row.id, scope=scope, reason=reason, owner=owner, approver=approver, control=control, days=days,
-            profile=subject.profile, limits=subject.limits, bundle=loaded.bundle.digest,
+            profile=subject.profile, limits=subject.limits, bundle=loaded.bundle, reads=row.reads,
         )  # fmt: skip
         if json:
             show_json(

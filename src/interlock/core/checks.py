@@ -84,6 +84,20 @@ HIGHER_IS_STRICTER: frozenset[str] = frozenset({"abstain_min", "min_cases", "par
 """For these limits a lower number is a lower bar; for all others a higher number is (EVAL-06)."""
 
 
+def loosened(profile: Profile, limits: Limits) -> tuple[str, ...]:
+    """The limits that are looser than the profile's own, each with its number and the profile's.
+
+    >>> loosened(Profile.STANDARD, LIMITS[Profile.STANDARD].changed({"min_cases": 5, "parse_min": 0.999}))
+    ('min_cases 5 (60)',)
+    """
+    default, found = LIMITS[profile], []
+    for each in fields(Limits):
+        mine, own = getattr(limits, each.name), getattr(default, each.name)
+        if mine != own and (mine < own) == (each.name in HIGHER_IS_STRICTER):
+            found.append(f"{each.name} {mine:g} ({own:g})")
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One line of readiness.

@@ -496,7 +496,46 @@ Str = Annotated[str, StringConstraints(min_length=1, pattern=r"\S")]
 VersionStr = Annotated[str, BeforeValidator(_version), StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$")]
 """A version: letters, digits and `.+_-`, at most 64, always text, because 1.10 and 1.1 are one number."""
 
+NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+NameStr = Annotated[str, StringConstraints(pattern=NAME)]
+"""A name that stands in file names, commands and signatures: lower case, digits and `._-`, at most 63."""
+
+_STEP = "[a-z0-9][a-z0-9._-]{0,62}"
+FEATURE = rf"^{_STEP}(/{_STEP})*$"
+FeatureStr = Annotated[str, StringConstraints(pattern=FEATURE, max_length=200)]
+"""The name of a feature: names with slashes between, like `acme/support-answers`."""
+
+_UNSEEN = r"\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
+LABEL = rf"^[^{_UNSEEN}]*[^\s{_UNSEEN}][^{_UNSEEN}]*$"
+LabelStr = Annotated[str, StringConstraints(pattern=LABEL, max_length=200)]
+"""The name of a suite, a slice or a case: one line that says something, without hidden characters, at most 200."""
+
+_FORMS: Mapping[str, tuple[str, str]] = {
+    r"\S": ("must not be blank", ""),
+    NAME: (
+        "must be a name",
+        "begin with a lower-case letter or a digit, go on with these and `.`, `_`, `-`; at most 63 characters",
+    ),
+    FEATURE: (
+        "must be the name of a feature",
+        "lower-case letters, digits, `.`, `_` and `-`, with slashes between: `acme/support-answers`",
+    ),
+    LABEL: ("must be one line without hidden characters", "remove line breaks, control and direction characters"),
+}
+"""What each pattern asks for, and what to do."""
+
 M = TypeVar("M", bound=BaseModel)
+
+
+def decoded(content: bytes, file: str) -> str:
+    """Bytes as text. Raises HiddenCharacter, with the line, for what is not UTF-8."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as cause:
+        line = content.count(b"\n", 0, cause.start) + 1
+        raise HiddenCharacter(
+            f"byte {cause.start} is not UTF-8", hint="save the file as UTF-8", place=Place(file, line)
+        ) from cause
 
 
 def bind(model: type[M], document: Document, at: Path = ()) -> M:
@@ -574,17 +613,21 @@ def _explained(
         allowed += re.findall(r"'([^']*)'", str(other.get("ctx", {}).get("expected", "")))
     got = detail["input"]
     hint = _suggest(got if isinstance(got, str) else "", allowed, "allowed: ") if allowed else ""
-    hint = str(detail.get("ctx", {}).get("hint", hint))
+    form = str(detail.get("ctx", {}).get("pattern", ""))
+    hint = str(detail.get("ctx", {}).get("hint", _FORMS[form][1] if form in _FORMS else hint))
     wants = dict.fromkeys(_demand(each) for each in details)
-    return document.error(full, f"{shown} {' or '.join(wants)}{_not(got)}", hint=hint)
+    key = detail["loc"][-1:] == ("[key]",)
+    return document.error(full, f"{shown} {' or '.join(wants)}{_not(got)}", hint=hint, key=key)
 
 
 def _demand(detail: ErrorDetails) -> str:
     """What was asked of a value, in our words."""
     if detail["type"] == "string_too_short" and detail.get("ctx", {}).get("min_length") == 1:
         return "must not be empty"
-    if detail["type"] == "string_pattern_mismatch" and detail.get("ctx", {}).get("pattern") == r"\S":
-        return "must not be blank"
+    if detail["type"] == "string_pattern_mismatch" and (form := _FORMS.get(str(detail.get("ctx", {}).get("pattern")))):
+        return form[0]
+    if detail["type"] == "multiple_of" and detail.get("ctx", {}).get("multiple_of") == 1:
+        return "must be a whole number"
     text = re.sub(r"^(?:Value error, |Assertion failed, )", "", detail["msg"])
     text = re.sub(r"^\w+ should ", "must ", text).replace("'", "`")
     text = re.sub(r"an object\b|a valid dictionary\b", "a mapping", text)

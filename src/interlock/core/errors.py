@@ -279,6 +279,13 @@ class ConflictError(InterlockError):
     code = "conflict"
 
 
+class BusyError(InterlockError):
+    """Somebody else is doing what may be done only once at a time."""
+
+    code = "busy"
+    exit_code = 3
+
+
 class CapError(InterlockError):
     """Going on would cost more than the declared cap."""
 

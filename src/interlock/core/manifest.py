@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from interlock.core.document import Str, Strict, VersionStr
+from interlock.core.document import FeatureStr, NameStr, Str, Strict, VersionStr
 
 
 class Part(StrEnum):
@@ -244,24 +244,57 @@ class EnvironmentSpec(Strict):
     also: tuple[Str, ...] = Field(default=(), description="ids of checks asked here beyond the stage")
 
 
+Rate = Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)]
+Count = Annotated[float | None, Field(ge=0, le=1_000_000, multiple_of=1, allow_inf_nan=False)]
+Days = Annotated[float | None, Field(gt=0, le=3650, allow_inf_nan=False)]
+
+
+class LimitsSpec(Strict):
+    """Limits of the profile that the manifest replaces; what they mean is told in `core/checks.py`."""
+
+    unsupported_max: Rate = None
+    abstain_min: Rate = None
+    refused_max: Rate = None
+    min_cases: Count = None
+    broken_max: Rate = None
+    critical_failure_max: Rate = None
+    parse_min: Rate = None
+    default_margin: Rate = None
+    share_distance_max: Rate = None
+    cover_min: Count = None
+    evidence_days: Days = None
+    drill_days: Days = None
+    waiver_days: Days = None
+    waivers_open: Count = None
+    return_days: Days = None
+    provisional_hours: float | None = Field(default=None, gt=0, le=720, allow_inf_nan=False)
+    pin_level: float | None = Field(default=None, ge=0, le=3, multiple_of=1, allow_inf_nan=False)
+
+    def given(self) -> dict[str, float]:
+        """The limits that are replaced, by name."""
+        return self.model_dump(exclude_none=True)
+
+
 class Manifest(Strict):
     """The whole of `interlock.yaml`."""
 
     interlock: Literal[1]
-    feature: Str
+    feature: FeatureStr
     purpose: Str
     profile: Profile
     languages: tuple[Str, ...] = Field(min_length=1)
     data_classes: tuple[Str, ...] = ()
     stakes: Stakes | None = None
     owners: dict[Str, Str] = {}
-    limits: dict[Str, float] = Field(default={}, description="limits of the profile, by name; lowering one is a change")
+    limits: LimitsSpec = Field(
+        default=LimitsSpec(), description="limits of the profile, by name; lowering one is a change"
+    )
     app: AppSpec = AppSpec()
     target: TargetSpec
     fallback: TargetSpec | None = None
     run: RunSpec = RunSpec()
     parts: Parts
-    environments: dict[Str, EnvironmentSpec] = Field(min_length=1)
+    environments: dict[NameStr, EnvironmentSpec] = Field(min_length=1)
     ignore: tuple[Str, ...] = ()
 
     def part(self, kind: Part) -> Any:

@@ -109,6 +109,8 @@ def rule_ran(data: Mapping[str, Any], limits: Limits) -> Ruling:
     seen = f"{data['ran']} of {cases} cases ran, {data['calls']} calls, {broken} broken" + (
         f" ({kinds})" if kinds else ""
     )
+    if data.get("faults"):
+        seen += "; failed by themselves: " + ", ".join(f"{n} {kind}" for kind, n in sorted(data["faults"].items()))
     if data["truncated"]:
         return _owed(seen, "the run was cut short, so it shows nothing of the rest", asked, Gap.BROKEN)
     if cases == 0 or data["calls"] == 0:
@@ -132,6 +134,12 @@ def rule_critical(data: Mapping[str, Any], limits: Limits) -> Ruling:
     )
     bad, thin = [f"must-pass case `{id}` failed" for id in data["must_pass_failed"]], []
     critical = [row for row in data["slices"] if row["critical"]]
+    broken = [
+        f"{row['slice']}: {n} of its cases broke, which says nothing of the bundle"
+        for row in critical
+        if (n := row.get("broken", 0))
+    ]
+    thin += [f"{row['slice']}: {n} of its cases have no score" for row in critical if (n := row.get("unscored", 0))]
     for row in critical:
         failures, n = row["n"] - row["passes"], row["n"]
         if failures:
@@ -161,6 +169,8 @@ def rule_critical(data: Mapping[str, Any], limits: Limits) -> Ruling:
     if bad:
         return Ruling(Standing.FAIL, bad[0] + (f" (+{len(bad) - 1} more)" if len(bad) > 1 else ""),
                       "it is not ready where it matters", asked, tuple(bad + thin))  # fmt: skip
+    if broken:
+        return _owed(broken[0], "a critical slice has to run whole", asked, Gap.BROKEN, broken + thin)
     if decided == 0:
         return _owed("no slice is marked critical and no floor is declared", "nothing was asked", asked, Gap.THIN)
     if thin:
@@ -202,6 +212,9 @@ def rule_abstention(data: Mapping[str, Any], limits: Limits) -> Ruling:
     refused, n_scope = data["wrongly"]["count"], data["wrongly"]["n"]
     asked = f"abstained when it should: at least {percent(limits.abstain_min)}; wrongly refused: at most {percent(limits.refused_max)}"
     seen = f"abstained or escalated on {kept} of {n_should} that have no answer; refused {refused} of {n_scope} that have one"
+    broken = data["should"].get("broken", 0) + data["wrongly"].get("broken", 0)
+    if broken > limits.broken_max * (n_should + n_scope + broken):
+        return _owed(f"{seen}; {broken} more broke", "they may be the hard ones", asked, Gap.BROKEN)
     if n_should == 0 or n_scope == 0:
         return _owed(seen, "one half was not tested", asked, Gap.THIN)
     should = clears(limits.abstain_min, Estimate.of(kept, n_should))
@@ -243,8 +256,11 @@ def rule_parse(data: Mapping[str, Any], limits: Limits) -> Ruling:
 
 
 def rule_governance(data: Mapping[str, Any], limits: Limits) -> Ruling:
-    """GOV-04. `{stakes: bool, derived, declared, missing: [name]}`. A lighter profile passes by a signed waiver only."""
-    asked = "purpose, data classes and stakes answered; a profile no lighter than they derive"
+    """GOV-04. `{stakes: bool, derived, declared, missing: [name], loosened: [limit]}`.
+
+    A lighter profile, or limits looser than the profile's, pass by a signed waiver only.
+    """
+    asked = "purpose, data classes and stakes answered; a profile no lighter than they derive, its limits kept"
     if data["missing"]:
         return Ruling(
             Standing.FAIL, f"not answered: {', '.join(data['missing'])}", "the profile rests on nothing", asked
@@ -253,6 +269,15 @@ def rule_governance(data: Mapping[str, Any], limits: Limits) -> Ruling:
     if _WEIGHT[data["declared"]] < _WEIGHT[data["derived"]]:
         why = "the bar is lighter than the stakes; an approver can waive that for a while"
         return Ruling(Standing.FAIL, seen, why, asked)
+    if data.get("loosened"):
+        why = "the bar is lower than its name; an approver can waive that for a while"
+        return Ruling(
+            Standing.FAIL,
+            f"looser than `{data['declared']}`: {data['loosened'][0]}",
+            why,
+            asked,
+            tuple(data["loosened"]),
+        )
     return Ruling(Standing.PASS, seen, "the bar fits the stakes", asked)
 
 

@@ -30,22 +30,29 @@ class Reply:
 
 
 class Broken(StrEnum):
-    """Why a run is neither a pass nor a failure of the bundle."""
+    """Why a run is neither a pass nor a failure of the bundle: what lies between us and the app gave way."""
 
     TIMEOUT = "timeout"
     REFUSED = "connection refused"
     RATE_LIMIT = "rate limit"
     SERVER = "server error"
     NO_CALL = "no call made"
-    PROTOCOL = "reply in another shape"
+    PROTOCOL = "response in another shape"
     RECORDING = "no recorded reply"
     CAP = "money cap reached"
+    START = "target did not start"
+
+
+class Fault(StrEnum):
+    """How the app itself failed to reply. Such a trial has failed: asking again must not make it good."""
+
     CRASH = "target crashed"
+    SHAPE = "reply in another shape"
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One run of a case. Either it has a reply, or it broke and says how.
+    """One run of a case: it has a reply, or the app failed by itself, or it broke on the way; always one of the three.
 
     cost_usd: US dollars, 0 or more. latency_s: seconds. calls: model or target calls made, at least 1 when it ran.
     """
@@ -60,10 +67,11 @@ class Trial:
     latency_s: float = 0.0
     trace_id: str = ""
     reused: bool = False
+    fault: Fault | None = None
 
     def __post_init__(self) -> None:
-        if (self.reply is None) == (self.broken is None):
-            raise ValueError("a trial has a reply or is broken, never both, never neither")
+        if (self.reply is not None) + (self.broken is not None) + (self.fault is not None) != 1:
+            raise ValueError("a trial has a reply, a fault of the app or is broken, never two of them, never none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +120,8 @@ class CaseResult:
 
     @property
     def ran(self) -> tuple[int, ...]:
-        """Indexes of the trials that are not broken."""
-        return tuple(i for i, trial in enumerate(self.trials) if trial.reply is not None)
+        """Indexes of the trials that are not broken: the app replied, or failed by itself."""
+        return tuple(i for i, trial in enumerate(self.trials) if trial.broken is None)
 
     def value(self, scorer: str = "case") -> float | None:
         """Mean over the unbroken trials of passing this scorer (`case`: all scorers); None when nothing was scored."""
@@ -129,6 +137,8 @@ class CaseResult:
         scored = [score for score in self.scores[trial] if isinstance(score, Scored)]
         errors = [score for score in self.scores[trial] if isinstance(score, Unscored) and score.state is Absent.ERROR]
         if scorer == "case":
+            if self.trials[trial].fault is not None:
+                return 0.0
             # A scorer that broke counts against the case: an error never leaves the denominator.
             return None if not scored and not errors else float(not errors and all(score.passed for score in scored))
         own = [score for score in scored if score.scorer == scorer]

@@ -1,6 +1,6 @@
 """Cases, slices and requirements: what a bundle is asked, and what must hold of its replies."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue
 
 from interlock.core.digest import Digest, of_value
-from interlock.core.document import Str, Strict
+from interlock.core.document import LabelStr, Str, Strict
 from interlock.core.errors import DocumentError
 
 
@@ -21,6 +21,12 @@ class SuiteKind(StrEnum):
     REGRESSION = "regression"
     HOLDOUT = "holdout"
 
+
+SCORERS: tuple[str, ...] = (
+    "case", "exact", "regex", "facts", "schema", "citation", "abstention", "escalation", "tool_calls", "recorded",
+    "latency", "cost",
+)  # fmt: skip
+"""What a requirement may name without a plug-in: the whole case, or one scorer."""
 
 ReplyKind = Literal["answer", "abstain", "escalate"]
 
@@ -59,7 +65,7 @@ class Expect(Strict):
 class Case(Strict):
     """One input and what is expected of the reply."""
 
-    id: Str
+    id: LabelStr
     input: str | None = None
     messages: tuple[dict[str, JsonValue], ...] | None = None
     lang: Str | None = None
@@ -102,7 +108,7 @@ class Case(Strict):
 class Slice(Strict):
     """A named part of the cases, with its declared share of real traffic."""
 
-    id: Str
+    id: LabelStr
     title: Str
     share: float | None = Field(default=None, ge=0, le=1)
     critical: bool = False
@@ -121,7 +127,7 @@ class Requirement(Strict):
 class SuiteFile(Strict):
     """One `evals/*.yaml` file."""
 
-    suite: Str
+    suite: LabelStr
     kind: SuiteKind
     cases: tuple[Str, ...] = Field(min_length=1)
     slices: tuple[Slice, ...] = Field(min_length=1)

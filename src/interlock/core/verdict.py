@@ -68,6 +68,7 @@ class Verdict:
 
     valid_until: the least of its evidence; None when nothing in it ages.
     compared_to: the live bundle that it was compared with, if any.
+    loosened: the limits that are looser than the profile's own, as `checks.loosened` says them.
     """
 
     feature: str
@@ -83,6 +84,7 @@ class Verdict:
     compared_to: Digest | None = None
     app: str = ""
     pairs: frozenset[tuple[str, str]] = frozenset()
+    loosened: tuple[str, ...] = ()
 
     def blocking(self) -> tuple[Outcome, ...]:
         """What keeps it from READY: failures first, then what is owed, in the order of the questions."""
@@ -235,6 +237,7 @@ def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
         "app": verdict.app,
         "components": dict(verdict.components),
         "pairs": sorted(list(pair) for pair in verdict.pairs),
+        "loosened": list(verdict.loosened),
         "checks": [
             {
                 "id": o.check,
@@ -278,4 +281,5 @@ def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
         ),
         datetime.fromisoformat(data["produced_at"]), moment(data["valid_until"]), data["components"], data["compared_to"],
         data["app"], frozenset((pair[0], pair[1]) for pair in data["pairs"]),
+        tuple(data.get("loosened", ())),
     )  # fmt: skip

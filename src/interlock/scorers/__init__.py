@@ -58,6 +58,10 @@ def load_scorers() -> tuple[Scorer, ...]:
             raise UsageError(
                 f"`{point.value}` is no scorer", hint="it needs `name`, `substance` and `score(case, trial, reply)`"
             )
+        if scorer.name != point.name:
+            raise UsageError(
+                f"the scorer `{scorer.name}` is offered as `{point.name}`", hint="an entry point has its scorer's name"
+            )
         if scorer.name in found or scorer.name == "case":
             raise UsageError(f"two scorers are called `{scorer.name}`", hint="rename the one you added")
         found[scorer.name] = scorer

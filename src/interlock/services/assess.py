@@ -7,7 +7,7 @@ from typing import Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.catalogue import BY_ID, CATALOGUE
-from interlock.core.checks import NEVER_WAIVED, Check, Level, Limits, level_in
+from interlock.core.checks import NEVER_WAIVED, Check, Level, Limits, level_in, loosened
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import LedgerError
 from interlock.core.manifest import EnvironmentSpec, Part, Profile
@@ -32,6 +32,8 @@ class Subject:
     spec: EnvironmentSpec
     earlier: tuple[str, ...]
     """Less exposed environments, nearest first: where the baseline is sought when nothing is live here."""
+    later: tuple[str, ...] = ()
+    """More exposed environments."""
     locked: bool = True
     """Whether `interlock.lock` pins exactly these bytes."""
     against: Digest | None = None
@@ -231,6 +233,7 @@ def assess(subject: Subject, records: Records, *, at: datetime | None = None) ->
         compared_to=baseline(subject, records),
         app=subject.app,
         pairs=subject.bundle.pairs(),
+        loosened=loosened(subject.profile, subject.limits),
     )
 
 

@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from interlock.core.broken import BrokenRun
+from interlock.core.broken import BrokenRun, FailedRun
 from interlock.core.digest import Digest, of_value
 from interlock.core.document import parse_jsonl
 from interlock.core.errors import CapError, NotCanonical
 from interlock.core.manifest import Price
-from interlock.core.score import Broken
+from interlock.core.score import Broken, Fault
+from interlock.patience import PATIENCE, Patience
 from interlock.ports import Call, CallStore, Chat, Clock
 
 Mode = Literal["live", "record", "replay-or-live", "replay"]
@@ -143,11 +144,14 @@ class RecordedChat:
         return (await self.ask(request, index=0, repeat=0)).response
 
     async def ask(self, request: Mapping[str, Any], *, index: int, repeat: int) -> Answered:
-        """The answer to a request. Raises BrokenRun: not recorded, cap reached, or as the endpoint failed."""
+        """The answer to a request.
+
+        Raises: BrokenRun: not recorded, cap reached, or as the endpoint failed; FailedRun when the app's request is none.
+        """
         try:
             key = call_key(self._fingerprint, request, index=index, repeat=repeat)
         except NotCanonical as error:
-            raise BrokenRun(Broken.PROTOCOL, f"the app's request is no plain JSON: {error.message}") from error
+            raise FailedRun(Fault.CRASH, f"the app's request is no plain JSON: {error.message}") from error
         known = self._known(key, request)
         if known is not None:
             return known
@@ -235,9 +239,20 @@ class TrialChat:
         chat: the run's chat; of a plain one only the calls are counted.
         repeat: which repeat of the case this is, from 0.
         trial_key, trace_id, bundle: what a target outside the process is told about its trial.
+        patience: what the trial may still wait to ask again; None leaves that to each call.
     """
 
-    def __init__(self, chat: Chat, *, repeat: int, trial_key: str, trace_id: str, bundle: str) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        *,
+        repeat: int,
+        trial_key: str,
+        trace_id: str,
+        bundle: str,
+        patience: Patience | None = None,
+    ) -> None:
+        self._patience = patience
         self.repeat, self.trial_key, self.trace_id, self.bundle = repeat, trial_key, trace_id, bundle
         self.calls, self.cost_usd, self.paid_usd, self.replayed_s = 0, 0.0, 0.0, 0.0
         self.broken: BrokenRun | None = None
@@ -245,19 +260,21 @@ class TrialChat:
         self._seen: Counter[str] = Counter()
 
     async def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """One call. Raises BrokenRun."""
+        """One call. Raises BrokenRun; FailedRun when the request is no plain JSON."""
         try:
             name = json.dumps(request, sort_keys=True, ensure_ascii=False)
         except (TypeError, ValueError) as error:
-            self.broken = BrokenRun(Broken.PROTOCOL, f"the app's request is no plain JSON: {error}")
-            raise self.broken from error
+            raise FailedRun(Fault.CRASH, f"the app's request is no plain JSON: {error}") from error
         index = self._seen[name]
         self._seen[name] += 1
+        token = PATIENCE.set(self._patience)
         try:
             answered = await self._ask(request, index=index, repeat=self.repeat)
         except BrokenRun as error:
             self.broken = error
             raise
+        finally:
+            PATIENCE.reset(token)
         self.calls += 1
         self.cost_usd += answered.cost_usd
         self.paid_usd += answered.paid_usd

@@ -1,6 +1,6 @@
 """The main job: see what is owed, measure just that within the cap, sign the evidence, and give the verdict."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,8 +18,8 @@ from interlock.services.assess import Subject, absent, assess, baseline, find, h
 from interlock.services.history import readings, record_check
 from interlock.services.ledger_checks import LEDGER, LedgerContext
 from interlock.services.lock import Resolved
-from interlock.services.measure import Measured, Measurer
-from interlock.services.parts import Loaded, StaticContext, load_parts
+from interlock.services.measure import REGRESSION, SUITE_CHECKS, Measured, Measurer
+from interlock.services.parts import Loaded, Release, StaticContext, load_parts
 from interlock.services.shelf import ShelfTree, fetch, keep
 from interlock.services.snapshot import snapshot
 from interlock.services.static_bundle import STATIC as STATIC_BUNDLE
@@ -75,6 +75,7 @@ class CheckRun:
     broken: Mapping[str, int] = field(default_factory=dict)
     truncated: bool = False
     envelopes: Mapping[str, Digest] = field(default_factory=dict)
+    faults: Mapping[str, int] = field(default_factory=dict)
 
     def verdict(self, environment: str) -> Verdict:
         """The verdict for one environment."""
@@ -111,11 +112,15 @@ class Desk:
 
 def subject_of(loaded: Loaded, bundle: Bundle, app: Digest, environment: str) -> Subject:
     """A bundle in one environment, under the release terms of what is loaded."""
-    release = loaded.release
+    return subject_under(loaded.release, bundle, app, environment)
+
+
+def subject_under(release: Release, bundle: Bundle, app: Digest, environment: str) -> Subject:
+    """A bundle in one environment, under these release terms."""
     order = list(release.environments)
     return Subject(
         bundle, app, release.profile, release.limits, environment, release.environments[environment],
-        tuple(reversed(order[: order.index(environment)])),
+        tuple(reversed(order[: order.index(environment)])), tuple(order[order.index(environment) + 1 :]),
     )  # fmt: skip
 
 
@@ -136,6 +141,14 @@ def plan_check(desk: Desk, environments: Sequence[str], *, again: bool = False) 
             if gap is not None and check.id not in owed:
                 can = check.instrument is not None and (desk.locked or check.id in STATIC)
                 owed[check.id] = Owed(check.id, gap, can, tuple(part.value for part in Part if part in check.reads))
+    if any(id in SUITE_CHECKS and row.gap is Gap.BROKEN for id, row in owed.items()):
+        # INVARIANT: one run answers them all. What a broken run said of one check is not kept beside a later run's word.
+        for id in sorted(SUITE_CHECKS | {REGRESSION}):
+            check = BY_ID[id]
+            if id not in owed and any(
+                absent(check, s, inputs(s, desk.records, ("live",))) is None for s in map(desk.subject, environments)
+            ):
+                owed[id] = Owed(id, Gap.BROKEN, desk.locked, tuple(part.value for part in Part if part in check.reads))
     measurer = _measurer(desk)
     ids = [id for id, row in owed.items() if row.can_measure]
     cost = measurer.plan(desk.loaded, ids, _baselines(desk, environments), again=again)
@@ -186,7 +199,8 @@ def _baselines(desk: Desk, environments: Sequence[str]) -> dict[Digest, list[str
 
 
 def _measurer(desk: Desk) -> Measurer:
-    return Measurer(desk.manifest, desk.resolved.app, desk.records, desk.bench, desk.progress)
+    named = frozenset(desk.loaded.bundle.paths()) | {entry.path for entry in desk.resolved.app_files}
+    return Measurer(desk.manifest, desk.resolved.app, desk.records, desk.bench, desk.progress, named)
 
 
 async def check(
@@ -275,13 +289,15 @@ def _store(
     subject = desk.subject(environment, bundle)
     scope, reads = scope_of(BY_ID[id], subject, inputs(subject, desk.records, BY_ID[id].inputs))
     evidence = Evidence(id, scope, reads, method, data, desk.records.clock.now(), run=run)
-    subjects = [
-        {"name": part, "digest": {"sha256": d.removeprefix("sha256:")}}
-        for part, d in bundle.parts(BY_ID[id].reads).items()
-        if d != "none"
-    ]
-    envelope = desk.records.signer.sign({**evidence_to_json(evidence), "subjects": subjects}, kind="evidence")
+    said = {**evidence_to_json(evidence), "subjects": subjects_of(bundle, BY_ID[id].reads)}
+    envelope = desk.records.signer.sign(said, kind="evidence")
     desk.records.evidence.put(evidence, envelope)
+
+
+def subjects_of(bundle: Bundle, parts: Iterable[Part]) -> dict[str, str]:
+    """What a signed statement is about: the bundle, and the digest of each part that was read (in-toto subjects)."""
+    named = {part: digest for part, digest in bundle.parts(parts).items() if digest != "none"}
+    return {"bundle": bundle.digest, **named}
 
 
 def _conclude(
@@ -291,7 +307,8 @@ def _conclude(
     verdicts = tuple(assess(desk.subject(environment), still) for environment in environments)
     envelopes = {}
     for verdict in verdicts:
-        envelope = desk.records.blobs.put(desk.records.signer.sign(verdict_to_json(verdict), kind="verdict"))
+        said = {**verdict_to_json(verdict), "subjects": subjects_of(desk.loaded.bundle, Part)}
+        envelope = desk.records.blobs.put(desk.records.signer.sign(said, kind="verdict"))
         envelopes[verdict.environment] = envelope
         ending = [o for o in verdict.outcomes if o.valid_until is not None and o.valid_until == verdict.valid_until]
         record_check(
@@ -313,7 +330,16 @@ def _conclude(
             },
         )
     return CheckRun(
-        plan, verdicts, done, total.calls, total.reused, total.cost_usd, total.broken, total.truncated, envelopes
+        plan,
+        verdicts,
+        done,
+        total.calls,
+        total.reused,
+        total.cost_usd,
+        total.broken,
+        total.truncated,
+        envelopes,
+        total.faults,
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,11 +11,12 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from interlock.core.broken import BrokenRun
+from interlock.core.broken import BrokenRun, FailedRun
 from interlock.core.digest import Digest, canonical, of_bytes
 from interlock.core.manifest import Part, Price, RunSpec
-from interlock.core.score import Absent, Broken, CaseResult, Score, Scored, Trial, Unscored
+from interlock.core.score import Absent, Broken, CaseResult, Reply, Score, Scored, Trial, Unscored
 from interlock.core.suite import Case, Suite
+from interlock.patience import MAX_RUN_WAIT_S, MAX_WAIT_S, Patience, impatient
 from interlock.ports import Attempt, Chat, Clock, Progress, Scorer, Target, TrialStore
 from interlock.services.calls import TrialChat
 
@@ -28,7 +29,6 @@ BATCH_S = 0.25
 """Seconds that a finished trial waits at most before it is stored."""
 BACKOFF_S = 0.25
 """Pause before the second try of a trial that broke in transport; it doubles from try to try."""
-MAX_WAIT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,12 @@ class Run:
     started: datetime
     finished: datetime
     bundle: str = ""
+
+    @property
+    def faults(self) -> Mapping[str, int]:
+        """How many trials the app failed by itself, by kind."""
+        kinds = (trial.fault for result in self.results.values() for trial in result.trials)
+        return dict(sorted(Counter(kind.value for kind in kinds if kind is not None).items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,22 +181,26 @@ async def evaluate(
 
 
 def score_case(case: Case, trials: Sequence[Trial], scorers: Sequence[Scorer]) -> CaseResult:
-    """Each unbroken trial before each scorer; a broken one has no scores."""
+    """Each unbroken trial before each scorer; a broken one has no scores, one that the app failed fails all that apply."""
     scores = tuple(
-        () if trial.reply is None else tuple(_score(scorer, case, trial) for scorer in scorers) for trial in trials
+        () if trial.broken is not None else tuple(_score(scorer, case, trial) for scorer in scorers) for trial in trials
     )
     return CaseResult(case.id, case.slices, case.unit, tuple(trials), scores)
 
 
 def _score(scorer: Scorer, case: Case, trial: Trial) -> Score:
-    if trial.reply is None:
-        return Unscored(scorer.name, Absent.MISSING, "the trial is broken")
+    reply = trial.reply
+    if reply is None:  # only to learn whether this scorer applies to the case
+        permitted = case.expect.outcomes
+        reply = Reply("answer" if "answer" in permitted or not permitted else permitted[0], "")
     try:
-        score = scorer.score(case, trial, trial.reply)
+        score = scorer.score(case, trial, reply)
     except Exception as error:  # noqa: BLE001  a scorer is a plug-in: its fault counts against the case, and is shown
         return Unscored(scorer.name, Absent.ERROR, f"{type(error).__name__}: {error}"[:300])
     if not isinstance(score, Scored | Unscored) or score.scorer != scorer.name:
         return Unscored(scorer.name, Absent.ERROR, f"gave no score of its own but `{score!r}`"[:300])
+    if trial.fault is not None and isinstance(score, Scored):
+        return Scored(scorer.name, 0.0, False, f"{trial.fault.value}: {trial.detail}"[:300])
     return score
 
 
@@ -213,6 +223,7 @@ class _Runner:
         self._root, self._bundle, self._clock, self._progress = root, bundle, clock, progress
         self._waiting: list[Attempt] = []
         self._outside_usd = 0.0
+        self._patience = Patience(MAX_RUN_WAIT_S)
         self.done: dict[str, Trial] = {}
         self.truncated = False
         self.calls = 0
@@ -261,22 +272,29 @@ class _Runner:
             self._progress.advance(len(batch))
 
     async def _tries(self, key: str, case: Case, repeat: int) -> Trial:
+        patience = Patience(MAX_WAIT_S, of=self._patience)
         for attempt in range(1, self._run.attempts + 1):
-            trial, fault = await self._once(key, case, repeat)
+            trial, broke = await self._once(key, case, repeat, patience)
             self.calls += trial.calls
-            if fault is None or not fault.retry or attempt == self._run.attempts:
+            if broke is None or not broke.retry or attempt == self._run.attempts:
                 break
-            await asyncio.sleep(min(MAX_WAIT_S, max(fault.retry_after_s, BACKOFF_S * 2 ** (attempt - 1))))
+            wait_s = max(broke.retry_after_s, BACKOFF_S * 2 ** (attempt - 1))
+            if not patience.take(wait_s):
+                trial = replace(trial, detail=impatient(broke, wait_s).detail)
+                break
+            await asyncio.sleep(wait_s)
         if trial.broken is Broken.CAP:
             self.truncated = True
         return trial
 
-    async def _once(self, key: str, case: Case, repeat: int) -> tuple[Trial, BrokenRun | None]:
+    async def _once(self, key: str, case: Case, repeat: int, patience: Patience) -> tuple[Trial, BrokenRun | None]:
         run = self._run
         trace_id = secrets.token_hex(16)
-        chat = TrialChat(self._chat, repeat=repeat, trial_key=key, trace_id=trace_id, bundle=self._bundle)
+        chat = TrialChat(
+            self._chat, repeat=repeat, trial_key=key, trace_id=trace_id, bundle=self._bundle, patience=patience
+        )
         start = time.perf_counter()
-        reply, fault, calls, outside = None, None, 0, 0.0
+        reply, broke, failed, calls, outside = None, None, None, 0, 0.0
         try:
             if run.cost_cap_usd is not None and self._outside_usd > run.cost_cap_usd:
                 raise BrokenRun(Broken.CAP, f"the target has cost {self._outside_usd:.4f} US dollars")
@@ -284,13 +302,15 @@ class _Runner:
                 got = await self._target.run(case, repeat=repeat, root=self._root, chat=chat)
             reply, calls, outside, trace_id = got.reply, got.calls, got.cost_usd, got.trace_id or trace_id
             if calls + chat.calls == 0:
-                reply, fault = None, BrokenRun(Broken.NO_CALL, "neither a model nor a target was called")
+                reply, broke = None, BrokenRun(Broken.NO_CALL, "neither a model nor a target was called")
         except TimeoutError:
-            fault = BrokenRun(Broken.TIMEOUT, f"no reply within {run.timeout_s:g} s")
+            broke = BrokenRun(Broken.TIMEOUT, f"no reply within {run.timeout_s:g} s")
+        except FailedRun as error:
+            failed, calls = error, 1  # the target itself was called
         except BrokenRun as error:
-            fault = error
+            broke = error
         if chat.broken is not None:  # whatever the app made of it
-            reply, fault = None, chat.broken
+            reply, broke, failed = None, chat.broken, None
         latency_s = time.perf_counter() - start + chat.replayed_s
         self._outside_usd += outside
         self.paid_usd += outside + chat.paid_usd
@@ -298,14 +318,15 @@ class _Runner:
             case.id,
             repeat,
             reply,
-            broken=fault.broken if fault else None,
-            detail=fault.detail if fault else "",
+            broken=broke.broken if broke else None,
+            detail=broke.detail if broke else failed.detail if failed else "",
             calls=calls + chat.calls,
             cost_usd=outside + chat.cost_usd,
             latency_s=latency_s,
             trace_id=trace_id,
+            fault=failed.fault if failed else None,
         )
-        return trial, fault
+        return trial, broke
 
 
 async def _first_fault(workers: Sequence["asyncio.Task[None]"], ticker: "asyncio.Task[None]") -> None:

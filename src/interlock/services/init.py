@@ -1,13 +1,14 @@
 """Begin: an `interlock.yaml` and templates beside somebody's own files, none of which is changed, and the way back."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import dirname
 from typing import Literal, Protocol
 
 from interlock.core.digest import of_bytes, safe_path
-from interlock.core.document import Str, Strict, bind, parse_json
+from interlock.core.document import FEATURE, Str, Strict, bind, parse_json
 from interlock.core.errors import DocumentError, InterlockError, Place, UnknownContent, UsageError
 from interlock.core.manifest import Profile
 from interlock.ports import Tree
@@ -96,6 +97,15 @@ class _Overlay:
         return self.added[path] if path in self.added else self.tree.read(path)
 
 
+def name_of(folder: str) -> str:
+    """The name of a folder as the name of a feature.
+
+    >>> name_of("My Bot (2)"), name_of("日本")
+    ('my-bot-2', 'feature')
+    """
+    return re.sub(r"[^a-z0-9._]+", "-", folder.lower()).strip("-._")[:63] or "feature"
+
+
 def plan_init(tree: Tree, answers: StakesAnswers, name: str) -> InitPlan:
     """What to write for a feature that has no `interlock.yaml` yet. Writes nothing.
 
@@ -109,6 +119,9 @@ def plan_init(tree: Tree, answers: StakesAnswers, name: str) -> InitPlan:
     there = set(tree.paths())
     if not name.strip():
         raise UsageError("the feature has no name", hint="give one, such as `acme/support-answers`")
+    if not re.fullmatch(FEATURE, name):
+        hint = "lower-case letters, digits, `.`, `_` and `-`, with slashes between: `acme/support-answers`"
+        raise UsageError(f"`{name}` is no name for a feature", hint=hint)
     for path in (MANIFEST, RECORD):
         if path in there:
             raise UsageError(f"`{path}` is already here", hint=_ALREADY, place=Place(path))

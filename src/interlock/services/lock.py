@@ -8,9 +8,9 @@ from posixpath import dirname, join, normpath
 from typing import Any
 
 from interlock.core.bundle import Bundle, Component, bundle_from_json, bundle_to_json
-from interlock.core.digest import Digest, FileEntry, of_value, parse_digest
-from interlock.core.document import Document, Path, bind, parse_json, parse_yaml
-from interlock.core.errors import BundleError, DocumentError, HiddenCharacter, InterlockError, ManyErrors, Place
+from interlock.core.digest import Digest, FileEntry, of_bytes, of_value, parse_digest
+from interlock.core.document import Document, Path, bind, decoded, parse_json, parse_yaml
+from interlock.core.errors import BundleError, DocumentError, InterlockError, ManyErrors, Place
 from interlock.core.manifest import Manifest, Part
 from interlock.core.suite import SuiteFile
 from interlock.ports import Tree
@@ -106,13 +106,7 @@ def _nothing(claim: _Claim, paths: Sequence[str]) -> DocumentError:
 
 def read_text(tree: Tree, path: str) -> str:
     """A text file of a tree. Raises DocumentError when it is not UTF-8."""
-    content = tree.read(path)
-    try:
-        return content.decode()
-    except UnicodeDecodeError as cause:
-        line = content.count(b"\n", 0, cause.start) + 1
-        message = f"byte {cause.start} is not UTF-8"
-        raise HiddenCharacter(message, hint="save the file as UTF-8", place=Place(path, line)) from cause
+    return decoded(tree.read(path), path)
 
 
 def _claims(manifest: Manifest, document: Document) -> Iterator[_Claim]:
@@ -246,6 +240,20 @@ def _in_order(faults: Iterable[InterlockError]) -> list[InterlockError]:
     return sorted(ManyErrors(faults).errors, key=where)
 
 
+def _unnamed_app(desk: _Desk, manifest: Manifest, document: Document) -> Iterator[DocumentError]:
+    """The module that is called has to be a file of the app build: else its edits would be nobody's change."""
+    for key, spec in (("target", manifest.target), ("fallback", manifest.fallback)):
+        if spec is None or spec.kind != "python" or not spec.call:
+            continue
+        module = spec.call.partition(":")[0].replace(".", "/")
+        for path in (f"{module}.py", f"{module}/__init__.py"):
+            if path in desk.paths and path not in desk.owners:
+                yield document.error(
+                    (key, "call"), f"`{path}` is what runs, and `app.files` does not claim it",
+                    hint=f"add it: `app: {{files: [\"{path}\", …]}}`, with what it imports",
+                )  # fmt: skip
+
+
 def resolve(tree: Tree) -> Resolved:
     """Read the manifest, give every file its part, and make the bundle.
 
@@ -276,6 +284,7 @@ def resolve(tree: Tree) -> Resolved:
                 document.error(("parts", part.value), message, hint=f"add `files: […]` to `parts.{part}`", key=True)
             )
     desk.faults.extend(_unclaimed(desk, manifest, document))
+    desk.faults.extend(_unnamed_app(desk, manifest, document))
     if desk.faults:
         faults = _in_order(desk.faults)
         raise faults[0] if len(faults) == 1 else ManyErrors(faults)
@@ -287,11 +296,24 @@ def resolve(tree: Tree) -> Resolved:
             components[part] = Component(part, spec["version"], spec, files, pin_of(part, spec, files).level)
     app_files = tuple(FileEntry.of(path, tree.read(path)) for path in desk.of(None))
     bundle = Bundle(manifest.feature, components, _constraints(manifest))
-    return Resolved(manifest, document, bundle, app_digest(app_files, manifest.app.capabilities), app_files)
+    reached = _reached(manifest, tree)
+    return Resolved(manifest, document, bundle, app_digest(app_files, manifest.app.capabilities, reached), app_files)
 
 
-def app_digest(files: Iterable[FileEntry], capabilities: Iterable[str]) -> Digest:
-    """The name of an app build: its files outside the parts, and what it says it can do."""
+def _reached(manifest: Manifest, tree: Tree) -> dict[str, Any]:
+    """How the app is reached and run: another target, or other recorded replies, is another app."""
+    target = manifest.target
+    replies = matching(target.path.replace("{model}", "*"), tree.paths()) if target.path else []
+    return {
+        "target": target.model_dump(mode="json", exclude_none=True),
+        "fallback": manifest.fallback.model_dump(mode="json", exclude_none=True) if manifest.fallback else None,
+        "run": {"repeats": manifest.run.repeats, "timeout_s": manifest.run.timeout_s},
+        "replies": {path: of_bytes(tree.read(path)) for path in replies},
+    }
+
+
+def app_digest(files: Iterable[FileEntry], capabilities: Iterable[str], reached: Mapping[str, Any]) -> Digest:
+    """The name of an app build: its files outside the parts, what it says it can do, and how it is reached."""
     return of_value(
         {
             "files": [
@@ -299,6 +321,7 @@ def app_digest(files: Iterable[FileEntry], capabilities: Iterable[str]) -> Diges
                 for entry in sorted(files, key=lambda entry: entry.path)
             ],
             "capabilities": sorted(set(capabilities)),
+            "reached": dict(reached),
         },
         "interlock.app.v1",
     )

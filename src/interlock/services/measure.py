@@ -4,13 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest, of_value
+from interlock.core.errors import TargetError
 from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part, Price, TargetSpec
 from interlock.core.suite import Suite, SuiteKind
-from interlock.ports import Attempt, Bench, LiveChat, Progress, Records, TrialStore
+from interlock.ports import Attempt, Bench, LiveChat, Progress, Records, Target, TrialStore
 from interlock.services.calls import RecordedChat, parse_recordings
 from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run
@@ -36,12 +38,14 @@ class Measured:
     cost_usd: float = 0.0
     broken: Mapping[str, int] = field(default_factory=dict)
     truncated: bool = False
+    faults: Mapping[str, int] = field(default_factory=dict)
 
     def plus(self, other: "Measured") -> "Measured":
         """Both together."""
         return Measured(
             {**self.data, **other.data}, self.run or other.run, self.calls + other.calls, self.reused + other.reused,
             self.cost_usd + other.cost_usd, dict(Counter(self.broken) + Counter(other.broken)), self.truncated or other.truncated,
+            dict(Counter(self.faults) + Counter(other.faults)),
         )  # fmt: skip
 
 
@@ -71,6 +75,8 @@ class Measurer:
     records: Records
     bench: Bench
     progress: Progress
+    named: frozenset[str] = frozenset()
+    """Files that the bundle or the app build names: what may run."""
 
     def upstream(self, bundle: Bundle) -> dict[str, str]:
         """What shapes a reply: the runtime parts, the app build, and how the app is reached."""
@@ -169,6 +175,7 @@ class Measurer:
                 clock=self.records.clock,
                 progress=self.progress,
             )
+            self._same_bytes(loaded, root, target)
         finally:
             await target.close()
             if live is not None:
@@ -184,12 +191,34 @@ class Measurer:
             {
                 "id": run_id, "bundle": loaded.bundle.digest, "evals": asking.bundle.components[Part.EVALS].digest,
                 "ran": ran, "calls": run.calls, "reused": run.reused, "cost_usd": run.cost_usd, "broken": dict(broken),
-                "truncated": run.truncated, "seconds": (run.finished - run.started).total_seconds(),
+                "truncated": run.truncated, "faults": dict(run.faults), "seconds": (run.finished - run.started).total_seconds(),
             },
             actor=self.records.actor,
             at=self.records.clock.now(),
         )  # fmt: skip
-        return run, Measured({}, run_id, run.calls, run.reused, run.cost_usd, dict(broken), run.truncated)
+        return run, Measured(
+            {}, run_id, run.calls, run.reused, run.cost_usd, dict(broken), run.truncated, dict(run.faults)
+        )
+
+    def _same_bytes(self, loaded: Loaded, root: Path, target: Target) -> None:
+        """Refuse a run that was not of the bytes that it would be evidence for.
+
+        Raises: TargetError when the app changed the bundle's files while it ran, or imported code that nobody named.
+        """
+        if not self.bench.intact(loaded.bundle, loaded.tree, root):
+            raise TargetError(
+                "the app changed the files of its bundle while it ran, so the run is evidence of nothing",
+                hint="an app reads from `root`; let it write elsewhere",
+            )
+        loaded_files = getattr(target, "loaded_files", None)
+        unnamed = sorted(set(loaded_files()) - self.named) if loaded_files else []
+        if unnamed:
+            raise TargetError(
+                f"the app runs `{unnamed[0]}`"
+                + (f" and {len(unnamed) - 1} more files" if len(unnamed) > 1 else "")
+                + ", which `app.files` does not claim",
+                hint="add what it imports to `app.files`, so that its edits are somebody's change",
+            )
 
     async def _probe(self, loaded: Loaded) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         safe_path = loaded.operations.on_parse_failure

@@ -1,7 +1,10 @@
 """The parts of a bundle, read from its files into the values that everything else works with."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 import jsonschema_rs
@@ -12,13 +15,25 @@ from interlock.core.answer import AnswerPolicy
 from interlock.core.bundle import Bundle, Component
 from interlock.core.checks import LIMITS, Limits
 from interlock.core.digest import FileEntry, of_bytes
-from interlock.core.document import Document, Marks, Str, Strict, bind, parse_json, parse_jsonl, parse_yaml
+from interlock.core.document import (
+    Document,
+    FeatureStr,
+    Marks,
+    NameStr,
+    Str,
+    Strict,
+    bind,
+    decoded,
+    parse_json,
+    parse_jsonl,
+    parse_yaml,
+)
 from interlock.core.errors import BundleError, DocumentError, InterlockError, ManyErrors, Place
 from interlock.core.glossary import Glossary
-from interlock.core.manifest import EnvironmentSpec, Part, Profile, Stakes
+from interlock.core.manifest import EnvironmentSpec, LimitsSpec, Part, Profile, Stakes
 from interlock.core.operations import Operations
 from interlock.core.runbook import Guide, parse_guide
-from interlock.core.suite import Case, Suite, SuiteFile
+from interlock.core.suite import SCORERS, Case, Suite, SuiteFile
 from interlock.core.tools import Tool, ToolsFile
 from interlock.ports import Tree
 from interlock.services.globs import matching
@@ -31,6 +46,9 @@ _DIALECTS = (
     "http://json-schema.org/draft-07/schema",
     "http://json-schema.org/draft-07/schema#",
 )
+_MAX_PATTERN = 500
+_PLUGGED = "interlock.scorers"
+"""The entry point group of scorers that are plugged in; the name of the entry point is the name of the scorer."""
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
@@ -38,14 +56,14 @@ M = TypeVar("M", bound=BaseModel)
 class _ReleaseSpec(Strict):
     """What the runbook component keeps of the manifest, besides the part itself."""
 
-    feature: Str
+    feature: FeatureStr
     purpose: Str
     profile: Profile
     languages: tuple[Str, ...]
     data_classes: tuple[Str, ...] = ()
     stakes: Stakes | None = None
-    limits: dict[Str, float] = {}
-    environments: dict[Str, EnvironmentSpec]
+    limits: LimitsSpec = LimitsSpec()
+    environments: dict[NameStr, EnvironmentSpec]
     order: tuple[Str, ...] = Field(description="the environments in the order of exposure")
 
 
@@ -136,12 +154,10 @@ class _Reader:
 
     def text(self, path: str) -> str:
         try:
-            return self.content[path].decode()
+            content = self.content[path]
         except KeyError as cause:
             raise BundleError(f"the bundle has no file `{path}`", hint="run `interlock lock`") from cause
-        except UnicodeDecodeError as cause:
-            message = f"byte {cause.start} is not UTF-8"
-            raise DocumentError(message, hint="save the file as UTF-8", place=Place(path)) from cause
+        return decoded(content, path)
 
     def document(self, path: str) -> Document:
         return (parse_json if path.endswith(".json") else parse_yaml)(self.text(path), path)
@@ -177,6 +193,42 @@ def _schema(document: Document) -> Mapping[str, Any]:
     return value
 
 
+def _unknown_scorers(document: Document, spec: SuiteFile) -> Iterator[DocumentError]:
+    """A requirement of a scorer that nobody has: it would be owed for ever, and no measurement could settle it."""
+    for index, requirement in enumerate(spec.requirements):
+        if requirement.scorer in SCORERS:
+            continue
+        known = (*SCORERS, *sorted(point.name for point in entry_points(group=_PLUGGED)))
+        if requirement.scorer not in known:
+            near = get_close_matches(requirement.scorer, known, n=1)
+            hint = (
+                f"did you mean `{near[0]}`?" if near else f"known scorers: {', '.join(f'`{name}`' for name in known)}"
+            )
+            yield document.error(("requirements", index, "scorer"), f"unknown scorer `{requirement.scorer}`", hint=hint)
+
+
+def _case(row: Document) -> Case:
+    case = bind(Case, row)
+    if case.expect.regex is not None and not _compiles(case.expect.regex):
+        hint = f"at most {_MAX_PATTERN} characters; look-around, references to groups and `\\Z` are not supported"
+        raise row.error(("expect", "regex"), f"the pattern `{case.expect.regex[:60]}` is refused", hint=hint)
+    return case
+
+
+@lru_cache(maxsize=4096)
+def _compiles(pattern: str) -> bool:
+    """Whether the scorer `regex` takes it: the same engine, the same bounds."""
+    if not pattern.strip() or len(pattern) > _MAX_PATTERN:
+        return False
+    try:
+        jsonschema_rs.validator_for(
+            {"type": "string", "pattern": pattern}, pattern_options=jsonschema_rs.RegexOptions(size_limit=1_000_000)
+        )
+    except (jsonschema_rs.ValidationError, ValueError):
+        return False
+    return True
+
+
 def _suite(reader: _Reader, path: str) -> Suite | None:
     """A suite with its cases; every case that cannot be taken is a fault of its own."""
     before = len(reader.faults)
@@ -184,6 +236,7 @@ def _suite(reader: _Reader, path: str) -> Suite | None:
     spec = None if document is None else reader.attempt(lambda: bind(SuiteFile, document))
     if document is None or spec is None:
         return None
+    reader.faults.extend(_unknown_scorers(document, spec))
     cases: list[Case] = []
     taken: set[str] = set()
     for index, pattern in enumerate(spec.cases):
@@ -196,7 +249,7 @@ def _suite(reader: _Reader, path: str) -> Suite | None:
                 taken.add(name)
                 rows = reader.attempt(lambda name=name: parse_jsonl(reader.text(name), name))  # type: ignore[misc]
                 for row in rows or ():
-                    case = reader.attempt(lambda row=row: bind(Case, row))  # type: ignore[misc]
+                    case = reader.attempt(lambda row=row: _case(row))  # type: ignore[misc]
                     if case is not None:
                         cases.append(case)
     if len(reader.faults) > before:
@@ -229,7 +282,7 @@ def _suites(reader: _Reader, patterns: Iterable[str]) -> tuple[Suite, ...]:
 def _owners(tree: Tree) -> Mapping[str, str]:
     if MANIFEST not in tree.paths():
         return {}
-    value = parse_yaml(tree.read(MANIFEST).decode(), MANIFEST).value
+    value = parse_yaml(decoded(tree.read(MANIFEST), MANIFEST), MANIFEST).value
     owners = value.get("owners") if isinstance(value, dict) else None
     return {str(role): str(name) for role, name in owners.items()} if isinstance(owners, dict) else {}
 
@@ -237,7 +290,7 @@ def _owners(tree: Tree) -> Mapping[str, str]:
 def release_of(bundle: Bundle, owners: Mapping[str, str] | None = None) -> Release:
     """How the feature is meant to be operated, from the runbook part of a bundle.
 
-    Raises: DocumentError when the part was not made by `resolve`; UsageError for a limit that does not exist.
+    Raises: DocumentError when the part was not made by `resolve`, also for a limit that does not exist.
     """
     value = _component(bundle, Part.RUNBOOK).spec.get("release")
     spec = bind(_ReleaseSpec, Document("interlock.lock", value, "", lambda: _NO_MARKS))
@@ -249,7 +302,7 @@ def release_of(bundle: Bundle, owners: Mapping[str, str] | None = None) -> Relea
         spec.languages,
         spec.data_classes,
         spec.stakes,
-        LIMITS[spec.profile].changed(spec.limits),
+        LIMITS[spec.profile].changed(spec.limits.given()),
         {name: spec.environments[name] for name in (*order, *(n for n in spec.environments if n not in order))},
         dict(owners or {}),
     )
@@ -261,7 +314,7 @@ def load_parts(bundle: Bundle, tree: Tree) -> Loaded:
     Args:
         tree: holds at least the files of the bundle; each is compared with its digest as it is read.
     Raises: DocumentError, or ManyErrors with every fault and its place; BundleError for bytes that are not the
-        bundle's; UsageError for a limit that does not exist.
+        bundle's.
     """
     reader = _Reader(bundle, tree)
     reader.read_all()

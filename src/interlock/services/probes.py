@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interlock.core.broken import BrokenRun
+from interlock.core.broken import BrokenRun, FailedRun
 from interlock.core.score import Broken, Reply
 from interlock.core.suite import Case, Suite, SuiteKind
 from interlock.ports import Chat, Target
@@ -17,7 +17,6 @@ from interlock.services.fuzz import CORPUS, Malformed
 if TYPE_CHECKING:
     from interlock.services.parts import Loaded
 
-_FOUND_FAULTS = frozenset({Broken.CRASH, Broken.PROTOCOL, Broken.TIMEOUT})
 _ACTS = frozenset({"proposed", "executed"})
 
 
@@ -98,9 +97,11 @@ async def _probe(
             reply = (await target.run(case, repeat=0, root=root, chat=spoiled)).reply
     except TimeoutError:
         kind, fault = Broken.TIMEOUT, f"no reply within {timeout_s:g} s"
+    except FailedRun as error:
+        fault = error.message
     except BrokenRun as error:
         kind, fault = error.broken, error.message
-    if spoiled.spoiled == 0 or inner.broken is not None or (kind is not None and kind not in _FOUND_FAULTS):
+    if spoiled.spoiled == 0 or inner.broken is not None or kind not in (None, Broken.TIMEOUT):
         return None
     return Probe(case.id, malformed.name, malformed.parses, reply, fault)
 

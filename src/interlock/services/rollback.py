@@ -67,12 +67,17 @@ def plan_rollback(subject: Subject, records: Records, part: Part | None, *, to: 
     return way_back(
         target,
         was_ready_here=ready_at is not None and ready_at >= window,
-        proven=proven_pairs(records),
+        proven=proven_pairs(records, at_least(subject, environment)),
         broken=tuple(broken),
         provisional=timedelta(hours=subject.limits.provisional_hours),
         regulated=subject.profile is Profile.REGULATED,
         propose=_fix(live, source, part, records) if broken and part else (),
     )
+
+
+def at_least(subject: Subject, environment: str) -> frozenset[str]:
+    """This environment and the more exposed ones: what a lab has proven does not let anything back into production."""
+    return frozenset({environment, *subject.later})
 
 
 def _capabilities(records: Records, target: Bundle, live: Bundle) -> tuple[str, ...]:
@@ -95,6 +100,12 @@ def _source(subject: Subject, records: Records, part: Part | None, to: Digest | 
     live = subject.bundle
     if to is not None and to == live.digest:
         raise UsageError(f"{short(to)} is live in `{subject.environment}` already", hint="interlock status")
+    here = {pointer.stable for pointer in records.pointers.history(subject.environment, live.feature)}
+    if to is not None and to not in here:
+        raise UsageError(
+            f"{short(to)} was never live in `{subject.environment}`: that would be a way forward, which asks",
+            hint=f"interlock promote {subject.environment}",
+        )
     if to is not None:
         found = fetch(records, to)[0]
         if part is not None and part not in live.changed_from(found):

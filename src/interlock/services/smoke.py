@@ -80,7 +80,8 @@ async def smoke(loaded: Loaded, resolved: Resolved, records: Records, bench: Ben
     chosen = smoke_cases(loaded.suites)
     suites = tuple(replace(suite, cases=tuple(chosen[suite.name])) for suite in loaded.suites if chosen.get(suite.name))
     small = replace(loaded, suites=suites)
-    measurer = Measurer(resolved.manifest, resolved.app, records, bench, progress)
+    named = frozenset(loaded.bundle.paths()) | {entry.path for entry in resolved.app_files}
+    measurer = Measurer(resolved.manifest, resolved.app, records, bench, progress, named)
     try:
         async with asyncio.timeout(SECONDS):
             run = await measurer.run(small)

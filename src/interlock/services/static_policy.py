@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from interlock.core.answer import Wording, wording_for
 from interlock.core.catalogue import find_check
+from interlock.core.checks import loosened
 from interlock.core.document import Document, Path, parse_json, parse_yaml
 from interlock.core.errors import DocumentError, ManyErrors
 from interlock.core.evidence import Method
@@ -364,6 +365,7 @@ def measure_stakes(context: StaticContext) -> Mapping[str, Any]:
         "derived": derived.value,
         "declared": release.profile.value,
         "missing": missing,
+        "loosened": list(loosened(release.profile, release.limits)),
     }
 
 

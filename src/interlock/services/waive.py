@@ -1,19 +1,21 @@
 """Let one check pass for a while: a named owner, another approver, a reason, a compensating control and an end."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from interlock.core.bundle import Bundle
 from interlock.core.checks import NEVER_WAIVED, Limits
 from interlock.core.digest import Digest
 from interlock.core.errors import PromotionError, UsageError
-from interlock.core.manifest import Profile
+from interlock.core.manifest import Part, Profile
 from interlock.core.verdict import Waiver
 from interlock.ports import Fact, Records
-from interlock.services.history import is_signed
+from interlock.services.history import authors_of, is_signed
 
 
 def grant(
     records: Records, *, check: str, scope: Digest, reason: str, owner: str, approver: str, control: str, days: float,
-    profile: Profile, limits: Limits, bundle: Digest,
+    profile: Profile, limits: Limits, bundle: Bundle, reads: Collection[Part],
 ) -> Waiver:  # fmt: skip
     """Record a waiver, signed by its approver.
 
@@ -34,6 +36,11 @@ def grant(
             f"a waiver of {days:g} days is not allowed",
             hint=f"profile `{profile}` allows at most {limits.waiver_days:g} days",
         )
+    if approver in authors_of(records, bundle, reads):
+        raise PromotionError(
+            f"`{approver}` wrote a part that `{check}` reads",
+            hint="somebody who did not approves the waiver: --as NAME",
+        )
     now = records.clock.now()
     others = [waiver for waiver in open_waivers(records, now) if (waiver.check, waiver.scope) != (check, scope)]
     if len(others) >= limits.waivers_open:
@@ -44,7 +51,7 @@ def grant(
     until = now + timedelta(days=days)
     body = {
         "check": check, "scope": scope, "reason": reason, "owner": owner, "control": control, "until": until.isoformat(),
-        "bundle": bundle,
+        "bundle": bundle.digest,
     }  # fmt: skip
     envelope = records.signer.sign({**body, "approver": approver}, kind="waiver", name=approver)
     records.ledger.append("waiver.granted", {**body, "envelope": records.blobs.put(envelope)}, actor=approver, at=now)

@@ -20,7 +20,7 @@ from interlock.core.errors import (
 )
 from interlock.core.evidence import Evidence, Method, evidence_to_json
 from interlock.core.pointer import Move, Pointer, first_pointer
-from interlock.core.score import Broken, Reply, Trial
+from interlock.core.score import Broken, Fault, Reply, Trial
 from interlock.ports import (
     Attempt,
     BlobStore,
@@ -240,8 +240,13 @@ class TrialStoreContract:
         trials.add([_attempt("k1", broken=Broken.TIMEOUT)])
         assert trials.find(["k1"]) == {}
         trials.add([_attempt("k1")])
-        trials.add([_attempt("k1", broken=Broken.CRASH)])
+        trials.add([_attempt("k1", broken=Broken.START)])
         assert trials.find(["k1"]) == {"k1": _attempt("k1")}
+
+    def test_a_trial_that_the_app_failed_by_itself_is_found_like_any_other(self, trials: TrialStore) -> None:
+        failed = Attempt("k1", "r1", Trial("case-1", 0, None, detail="boom", calls=1, fault=Fault.CRASH), AT)
+        trials.add([failed])
+        assert trials.find(["k1"]) == {"k1": failed}
 
     def test_the_newest_attempt_counts(self, trials: TrialStore) -> None:
         trials.add([_attempt("k1", "old")])

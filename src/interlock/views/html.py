@@ -55,6 +55,7 @@ def _templates() -> Environment:
         count=wording.count,
         worst=wording.worst,
         chain=wording.chain,
+        looser=wording.looser,
         ids_in_groups=wording.ids_in_groups,
         next_commands=wording.next_commands,
         evidence_line=evidence_line,

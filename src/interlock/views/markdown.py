@@ -19,6 +19,7 @@ from interlock.views.wording import (
     expiring,
     ids_in_groups,
     in_order,
+    looser,
     minute,
     next_commands,
     plain,
@@ -53,6 +54,8 @@ def markdown_text(verdict: Verdict, *, others: Sequence[Verdict] = (), run: RunS
         f"as of {minute(verdict.produced_at)}, valid until "
         f"{minute(verdict.valid_until) if verdict.valid_until else 'a part changes'}.",
     ]
+    if said := looser(verdict):
+        head += ["", f"**{_text(said, 2000)}**"]
     sections = [
         _table(verdict),
         _blocking(verdict),

@@ -14,7 +14,10 @@ from interlock.views.wording import span
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What one check run did. cost_usd: US dollars. seconds: wall time. broken: broken cases by kind."""
+    """What one check run did. cost_usd: US dollars. seconds: wall time. broken: broken trials by kind.
+
+    faults: trials that failed by themselves (the app crashed, or answered in another shape), by kind.
+    """
 
     calls: int
     reused: int
@@ -23,6 +26,7 @@ class RunSummary:
     broken: Mapping[str, int] = field(default_factory=dict)
     truncated: bool = False
     seconds: float | None = None
+    faults: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from interlock.views.wording import (
     expiring,
     ids_in_groups,
     in_order,
+    looser,
     minute,
     money,
     next_commands,
@@ -73,6 +74,8 @@ def verdict_lines(
     """
     screen = _Screen(width, color=color, unicode=unicode)
     head = [_first(verdict, screen), *_others(others, screen)]
+    if said := looser(verdict):
+        head.append(screen.line(said))
     if run is not None:
         head.append(screen.line(run_line(run)))
     rows = [_row(verdict, question, screen) for question in _questions()]
@@ -93,6 +96,8 @@ def run_line(run: RunSummary) -> str:
         said.append(f"{run.seconds:.1f} s")
     if run.broken:
         said.append("broken: " + ", ".join(f"{n} {kind}" for kind, n in sorted(run.broken.items())))
+    if run.faults:
+        said.append("failed by themselves: " + ", ".join(f"{n} {kind}" for kind, n in sorted(run.faults.items())))
     if run.truncated:
         said.append("cut short")
     return " · ".join(said)

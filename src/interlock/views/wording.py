@@ -145,9 +145,18 @@ def counts(outcomes: Iterable[Outcome]) -> str:
 
 
 def expiring(verdict: Verdict) -> tuple[Outcome, ...]:
-    """Required outcomes whose evidence ages, the first to end first."""
-    found = [o for o in verdict.outcomes if o.level is Level.REQUIRED and o.valid_until is not None]
+    """Required outcomes whose evidence ages, the first to end first; what is owed counts for nothing, so it ends nothing."""
+    found = [
+        o
+        for o in verdict.outcomes
+        if o.level is Level.REQUIRED and o.standing is not Standing.OWED and o.valid_until is not None
+    ]
     return tuple(sorted(found, key=lambda o: (o.valid_until or verdict.produced_at, o.check)))
+
+
+def looser(verdict: Verdict) -> str:
+    """The limits that are looser than the profile's own, with its number; empty when none is."""
+    return f"limits looser than {verdict.profile}: {', '.join(verdict.loosened)}" if verdict.loosened else ""
 
 
 def next_commands(verdict: Verdict) -> tuple[str, ...]:

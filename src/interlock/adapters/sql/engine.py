@@ -75,7 +75,11 @@ class Database:
         except (DBAPIError, sqlite3.Error) as cause:  # the second, bare, from the first words to a new connection
             where = self.engine.url.render_as_string(hide_password=True)
             fault = str(getattr(cause, "orig", cause)).strip().split("\n")[0]
-            hint = "another process holds it; try again" if "locked" in fault else "run `interlock doctor`"
+            hint = (
+                "another process holds it; try again"
+                if "locked" in fault
+                else "see that it is there, may be written and has room; else restore it from a backup"
+            )
             raise DatabaseUnavailable(f"the facts database `{where}` failed: {fault}", hint=hint) from cause
 
 

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select, type_coerce
+from sqlalchemy.types import NullType
 
 from interlock.adapters.sql.engine import Database, insert_into, lock_ledger
 from interlock.adapters.sql.ledger import append_fact, utc_text
@@ -60,11 +62,13 @@ class SqlEvidenceStore:
     def find(self, check: str) -> Sequence[Evidence]:
         """All evidence for a check, newest first; what does not verify now, or is for another check, is left out."""
         with self._database.read() as connection:
-            envelopes = connection.execute(select(table.c.envelope).where(table.c.check == check)).scalars().all()
+            envelopes = _envelopes(connection, table.c.check == check)
         found: dict[Digest, Evidence] = {}
         for envelope in envelopes:
+            if envelope is None:
+                continue
             try:
-                evidence = self._open(bytes(envelope))
+                evidence = self._open(envelope)
             except EvidenceError:
                 continue
             if evidence.check == check:
@@ -72,12 +76,16 @@ class SqlEvidenceStore:
         return sorted(found.values(), key=lambda each: (each.produced_at, each.digest), reverse=True)
 
     def envelope(self, digest: Digest) -> bytes:
-        """The signed bytes, to hand on. Raises: UnknownContent."""
+        """The signed bytes, to hand on. Raises: UnknownContent; EvidenceError for a row that holds no bytes."""
         with self._database.read() as connection:
-            found = connection.execute(select(table.c.envelope).where(table.c.digest == digest)).scalar_one_or_none()
-        if found is None:
+            found = _envelopes(connection, table.c.digest == digest)
+        if not found:
             raise UnknownContent(digest)
-        return bytes(found)
+        if found[0] is None:
+            raise EvidenceError(
+                f"the evidence `{digest[:19]}` was altered", hint="measure it again with `interlock check`"
+            )
+        return found[0]
 
     def revoke(self, digest: Digest, reason: str, *, actor: str, at: datetime) -> None:
         """Take evidence back for good, with a fact in the ledger; again changes nothing."""
@@ -112,3 +120,9 @@ class SqlEvidenceStore:
     def _open(self, envelope: bytes) -> Evidence:
         payload, signature = self._signer.open(envelope, kind=self._kind)
         return evidence_from_json(payload, producer=signature.keyid, digest=of_bytes(canonical(payload)))
+
+
+def _envelopes(connection: Connection, where: Any) -> list[bytes | None]:
+    """The envelopes of some rows; None for what is no bytes: SQLite keeps any type in any column, we write only bytes."""
+    rows = connection.execute(select(type_coerce(table.c.envelope, NullType())).where(where)).scalars().all()
+    return [bytes(row) if isinstance(row, bytes | bytearray | memoryview) else None for row in rows]

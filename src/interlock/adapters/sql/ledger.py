@@ -42,7 +42,9 @@ def append_fact(connection: Connection, kind: str, body: Mapping[str, Any], *, a
     head = connection.execute(select(ledger_head.c.seq, ledger_head.c.hash)).one_or_none()
     last = connection.execute(select(facts.c.seq, facts.c.hash).order_by(facts.c.seq.desc()).limit(1)).one_or_none()
     if head is None or tuple(head) != (tuple(last) if last is not None else (0, GENESIS)):
-        raise LedgerError("the end of the ledger was altered", hint="run `interlock doctor`; nothing was written")
+        raise LedgerError(
+            "the end of the ledger was altered", hint="restore the database from a backup; nothing was written"
+        )
     seq, stored_at = int(head.seq) + 1, utc_text(at)
     name = fact_hash(head.hash, seq, stored_at, kind, actor, body)
     text = canonical(dict(body)).decode()

@@ -28,7 +28,7 @@ class SqlPointerStore:
         here = (pointers.c.environment == environment) & (pointers.c.feature == feature)
         with self._database.read() as connection:
             document = connection.execute(select(pointers.c.document).where(here)).scalar_one_or_none()
-        return None if document is None else pointer_from_json(json.loads(document))
+        return None if document is None else _pointer(document)
 
     def swap(self, new: Pointer, *, expected: int, fact: Mapping[str, Any]) -> None:
         """Compare and set.
@@ -69,7 +69,7 @@ class SqlPointerStore:
         query = select(table.document).where(table.environment == environment, table.feature == feature)
         with self._database.read() as connection:
             documents = connection.execute(query.order_by(table.generation)).scalars().all()
-        return tuple(pointer_from_json(json.loads(document)) for document in documents)
+        return tuple(_pointer(document) for document in documents)
 
     def verify(self) -> int:
         """Fold the ledger again and compare it with the rows kept beside it.
@@ -93,6 +93,14 @@ class SqlPointerStore:
         _compare(folded, current)
         _compare(moves, past)
         return len(moves)
+
+
+def _pointer(document: str) -> Pointer:
+    try:
+        return pointer_from_json(json.loads(document))
+    except (ValueError, TypeError, KeyError, AttributeError) as cause:
+        hint = "the row was edited; restore the database from a backup"
+        raise LedgerError("a pointer cannot be read", hint=hint) from cause
 
 
 def _compare(told: Mapping[Any, str], kept: Mapping[Any, str]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from interlock.adapters.sql.engine import Database
 from interlock.adapters.sql.ledger import utc_text
 from interlock.adapters.sql.schema import trials
-from interlock.core.score import Broken, Reply, Trial
+from interlock.core.score import Broken, Fault, Reply, Trial
 from interlock.ports import Attempt
 
 BATCH = 500
@@ -26,7 +26,7 @@ class SqlTrialStore:
         self._database = database
 
     def find(self, keys: Iterable[str]) -> Mapping[str, Attempt]:
-        """The newest unbroken attempt under each of these keys."""
+        """The newest unbroken attempt under each of these keys; one that the app failed by itself is unbroken."""
         found: dict[str, Attempt] = {}
         rest = iter(dict.fromkeys(keys))
         with self._database.read() as connection:
@@ -75,4 +75,8 @@ def _trial(text: str) -> Trial:
     if data["reply"] is not None:
         tuples = ("claims", "retrieved", "tool_calls", "parse_errors")
         data["reply"] = Reply(**{**data["reply"], **{key: tuple(data["reply"][key]) for key in tuples}})
-    return Trial(**{**data, "broken": Broken(data["broken"]) if data["broken"] else None})
+    kinds = {
+        "broken": Broken(data["broken"]) if data["broken"] else None,
+        "fault": Fault(data["fault"]) if data.get("fault") else None,
+    }
+    return Trial(**{**data, **kinds})

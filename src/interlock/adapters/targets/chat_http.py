@@ -9,9 +9,7 @@ from interlock.adapters.targets.reply import strict_json
 from interlock.adapters.targets.wire import Wire
 from interlock.core.broken import BrokenRun
 from interlock.core.score import Broken
-
-MAX_WAIT_S = 60.0
-"""Longest pause between two tries, whatever the other side asks for."""
+from interlock.patience import MAX_WAIT_S, PATIENCE, Patience, impatient
 
 
 class HttpChat:
@@ -23,7 +21,8 @@ class HttpChat:
         timeout_s: seconds for one try.
         attempts: tries of a call that broke in transport, at least 1: refused connections, 429 and 5xx, never an
             answer that came. Tries of one call carry the same `Idempotency-Key`.
-        backoff_s: pause before the second try; it doubles from try to try, and `Retry-After` can lengthen it.
+        backoff_s: pause before the second try; it doubles from try to try, and `Retry-After` can lengthen it. Who asks
+            for a longer pause than the trial, or its run, may still wait breaks the call at once.
     """
 
     def __init__(
@@ -46,6 +45,7 @@ class HttpChat:
         if secret:
             headers["Authorization"] = f"Bearer {secret}"
         made = False
+        patience = PATIENCE.get() or Patience(MAX_WAIT_S)
         for attempt in range(1, self._attempts + 1):
             try:
                 content, _ = await self._wire.post(self._url, dict(request), headers)
@@ -54,7 +54,10 @@ class HttpChat:
                 if not error.retry or attempt == self._attempts:
                     error.retry = False  # it was asked often enough
                     raise
-                await asyncio.sleep(min(MAX_WAIT_S, max(error.retry_after_s, self._backoff_s * 2 ** (attempt - 1))))
+                wait_s = max(error.retry_after_s, self._backoff_s * 2 ** (attempt - 1))
+                if not patience.take(wait_s):
+                    raise impatient(error, wait_s) from error
+                await asyncio.sleep(wait_s)
             else:
                 return _completion(content)
         raise AssertionError("unreachable: the last try returns or raises")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from interlock.adapters.targets.reply import reply_from_json
 from interlock.adapters.targets.session import session_of
-from interlock.core.broken import BrokenRun
-from interlock.core.score import Broken
+from interlock.core.broken import BrokenRun, FailedRun
+from interlock.core.score import Broken, Fault
 from interlock.core.suite import Case
 from interlock.ports import Chat, TargetReply
 
@@ -31,7 +31,7 @@ class CommandTarget:
         self._command, self._folder = tuple(command), folder
 
     async def run(self, case: Case, *, repeat: int, root: Path, chat: Chat) -> TargetReply:
-        """One trial. Raises BrokenRun when the program is missing, fails, or writes anything but one reply."""
+        """One trial. Raises BrokenRun when the program does not start, FailedRun when it fails or writes no reply."""
         key, headers = session_of(chat, case, repeat)
         environment = {**os.environ, "INTERLOCK_ROOT": str(root), "INTERLOCK_TRIAL_KEY": key, **_named(headers)}
         try:
@@ -46,7 +46,7 @@ class CommandTarget:
             )
         except OSError as error:
             raise BrokenRun(
-                Broken.CRASH, f"`{self._command[0]}` did not start: {error.strerror}", hint="check `target.command`"
+                Broken.START, f"`{self._command[0]}` did not start: {error.strerror}", hint="check `target.command`"
             ) from error
         try:
             said, complained = await _talk(process, json.dumps(case.request()).encode())
@@ -60,7 +60,7 @@ class CommandTarget:
                     await process.communicate()
         if process.returncode != 0:
             last = complained.decode(errors="replace").strip().rpartition("\n")[2]
-            raise BrokenRun(Broken.CRASH, f"exit status {process.returncode}: {last[:300]}")
+            raise FailedRun(Fault.CRASH, f"exit status {process.returncode}: {last[:300]}")
         return reply_from_json(said, "the program's output")
 
     async def close(self) -> None:
@@ -76,7 +76,7 @@ async def _talk(process: asyncio.subprocess.Process, request: bytes) -> tuple[by
     """Write, and read both outputs up to their limit, without a deadlock whichever side stops first."""
     stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
     if stdin is None or stdout is None or stderr is None:
-        raise BrokenRun(Broken.CRASH, "the program has no pipes")
+        raise BrokenRun(Broken.START, "the program has no pipes")
 
     async def write() -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may answer without reading
@@ -89,7 +89,7 @@ async def _talk(process: asyncio.subprocess.Process, request: bytes) -> tuple[by
         while part := await stream.read(65_536):
             size += len(part)
             if size > MAX_OUTPUT:
-                raise BrokenRun(Broken.PROTOCOL, f"the program wrote more than {MAX_OUTPUT} bytes")
+                raise FailedRun(Fault.SHAPE, f"the program wrote more than {MAX_OUTPUT} bytes")
             parts.append(part)
         return b"".join(parts)
 

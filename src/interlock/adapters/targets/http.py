@@ -5,7 +5,8 @@ from pathlib import Path
 
 from interlock.adapters.targets.reply import reply_from_json
 from interlock.adapters.targets.session import session_of
-from interlock.adapters.targets.wire import Wire
+from interlock.adapters.targets.wire import Wire, spellings
+from interlock.core.broken import FailedRun, masked
 from interlock.core.suite import Case
 from interlock.ports import Chat, TargetReply
 
@@ -23,12 +24,15 @@ class HttpTarget:
         self._wire = Wire(timeout_s=timeout_s)
 
     async def run(self, case: Case, *, repeat: int, root: Path, chat: Chat) -> TargetReply:
-        """One trial. Raises BrokenRun as `Wire.post` and `read_reply` do."""
+        """One trial. Raises BrokenRun as `Wire.post` does, FailedRun as `read_reply` does."""
         _, headers = session_of(chat, case, repeat)
         secret = os.environ.get(self._key_env, "") if self._key_env else ""
         key = {"Authorization": f"Bearer {secret}"} if secret else {}
         content, _ = await self._wire.post(self._url, case.request(), {**headers, **key})
-        return reply_from_json(content, "the response")
+        try:
+            return reply_from_json(content, "the response")
+        except FailedRun as error:
+            raise FailedRun(error.fault, masked(error.detail, *spellings(key.get("Authorization", "")))) from None
 
     async def close(self) -> None:
         """Close the connections."""

@@ -4,19 +4,22 @@ import asyncio
 import importlib
 import inspect
 import sys
-import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from interlock.adapters.targets.app_thread import AppThreads, Escaped, StuckApp
 from interlock.adapters.targets.reply import read_reply
-from interlock.core.broken import BrokenRun
+from interlock.core.broken import BrokenRun, FailedRun
 from interlock.core.errors import TargetError
-from interlock.core.score import Broken
+from interlock.core.score import Broken, Fault
 from interlock.core.suite import Case
 from interlock.ports import Chat, TargetReply
 
 _Answer = Callable[..., Any]
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+_FOREIGN = _INSTALLED | {".git", ".interlock", ".venv", "venv", "node_modules"}
 
 
 class PythonTarget:
@@ -27,46 +30,106 @@ class PythonTarget:
         folder: the feature's folder; it is on the import path only while the module is imported.
     Raises: TargetError when the module or the function is not there.
 
-    A function that is not async runs in a thread of its own and may call `chat` without `await`. Code that never
-    gives the event loop back cannot be stopped from inside the process: use a command target for it.
+    Async functions share one event loop in a thread of their own, as they would in a server; a function that is not
+    async runs in a thread of its own and may call `chat` without `await`. See `AppThreads` for what happens to code that
+    does not give control back.
     """
 
     def __init__(self, call: str, folder: Path) -> None:
+        self._folder = folder.resolve()
         self._answer = load_function(call, folder)
-        self._async = inspect.iscoroutinefunction(self._answer)
+        self._async = any(inspect.iscoroutinefunction(each) for each in (self._answer, type(self._answer).__call__))
+        self._threads = AppThreads()
+        self._files: set[str] = set()
+        self.loaded_files()
 
     async def run(self, case: Case, *, repeat: int, root: Path, chat: Chat) -> TargetReply:
-        """One trial. Raises BrokenRun: `target crashed` for any exception of the app, or as `read_reply` does."""
-        request = case.request()
+        """One trial.
+
+        Raises: FailedRun: `target crashed` for any exception of the app, or as `read_reply` does; BrokenRun as the chat
+            does; TargetError when the app holds too many threads for good.
+        """
+        line = _Line(chat, asyncio.get_running_loop())
         try:
-            if self._async:
-                value = await self._answer(request, root=root, chat=chat)
-            else:
-                value = await _in_thread(self._answer, request, root, chat)
-        except BrokenRun:  # from the chat: it says what broke better than we could
-            raise
+            value = await self._ask(case.request(), root, line)
         except (Exception, SystemExit) as error:
-            raise BrokenRun(Broken.CRASH, f"{type(error).__name__}: {error}"[:500]) from error
+            if error is line.fault or isinstance(error, StuckApp):
+                raise  # from the chat: it says what broke better than we could
+            told = str(error) if isinstance(error, Escaped) else f"{type(error).__name__}: {error}"
+            raise FailedRun(Fault.CRASH, told[:500]) from error
+        finally:
+            line.over = True
         return TargetReply(read_reply(value), calls=1, cost_usd=0.0, trace_id="")
 
+    async def _ask(self, request: Mapping[str, Any], root: Path, line: "_Line") -> Any:
+        if self._async:
+            return await self._threads.run(self._answer(request, root=root, chat=line.ask))
+        value = await self._threads.call(lambda: self._answer(request, root=root, chat=line.ask_and_wait))
+        return await self._threads.run(_awaited(value)) if isinstance(value, Awaitable) else value
+
+    def loaded_files(self) -> tuple[str, ...]:
+        """The files below the feature's folder that modules of this process came from, up to now; relative, POSIX.
+
+        What lies in an environment (`.venv`, `site-packages`) is no code of the feature and left out.
+        """
+        self._files.update(_files_below(self._folder))
+        return tuple(sorted(self._files))
+
     async def close(self) -> None:
-        """Nothing to close."""
+        """Stop the app's event loop."""
+        self._threads.close()
+
+
+class _Line:
+    """The chat of a trial as the app's threads reach it: asked on the runner's loop, and dead when the trial is over."""
+
+    def __init__(self, chat: Chat, loop: asyncio.AbstractEventLoop) -> None:
+        self._chat, self._loop = chat, loop
+        self.over = False
+        self.fault: Exception | None = None
+        """The last exception that the chat itself raised."""
+
+    async def ask(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._asked(body), self._loop))
+
+    def ask_and_wait(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return asyncio.run_coroutine_threadsafe(self._asked(body), self._loop).result()
+
+    async def _asked(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self.over:
+            raise BrokenRun(Broken.TIMEOUT, "the trial is over")
+        try:
+            return await self._chat(body)
+        except (BrokenRun, FailedRun) as error:
+            self.fault = error
+            raise
 
 
 def load_function(call: str, folder: Path) -> _Answer:
     """The function named `module:function` in the code below a folder.
 
-    A module of that name that came from another folder is dropped first, so that two features, or two states of one,
-    can be loaded one after the other.
+    A module of that name that an app in another folder brought along is dropped first, so that two features, or two
+    states of one, can be loaded one after the other.
+
+    Raises: TargetError also for a module that is named like one of Python or of this process: it would take its place.
     """
     module_name, _, function = call.partition(":")
     if not module_name or not function:
         raise TargetError(f"`{call}` names no function", hint="write it as `module:function`")
     top = module_name.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        raise TargetError(
+            f"`{module_name}`: `{top}` is a module of Python itself", hint="give the app's package a name of its own"
+        )
     loaded = sys.modules.get(top)
     if loaded is not None and not _lies_in(loaded, folder):
         if not (folder / top).is_dir() and not (folder / f"{top}.py").is_file():
             raise TargetError(f"there is no module `{top}` in `{folder}`", hint="check `target.call`")
+        if top == "interlock" or _is_installed(loaded):
+            raise TargetError(
+                f"`{module_name}`: a module `{top}` is installed beside Interlock",
+                hint="give the app's package a name of its own",
+            )
         for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
             del sys.modules[name]
     importlib.invalidate_caches()
@@ -87,42 +150,33 @@ def load_function(call: str, folder: Path) -> _Answer:
 
 
 def _lies_in(module: object, folder: Path) -> bool:
-    paths = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
-    return any(path and Path(path).resolve().is_relative_to(folder.resolve()) for path in paths)
+    return any(Path(path).resolve().is_relative_to(folder.resolve()) for path in _paths(module))
 
 
-async def _in_thread(answer: _Answer, request: Mapping[str, Any], root: Path, chat: Chat) -> Any:
-    """The call in a daemon thread: one that hangs does not keep the process from ending, as a pool's would."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Any] = loop.create_future()
+def _is_installed(module: object) -> bool:
+    paths = list(_paths(module))
+    return not paths or any(_INSTALLED.intersection(Path(path).parts) for path in paths)
 
-    def ask(body: Mapping[str, Any]) -> Mapping[str, Any]:
-        async def asked() -> Mapping[str, Any]:
-            return await chat(body)
 
-        return asyncio.run_coroutine_threadsafe(asked(), loop).result()
+def _paths(module: object) -> Iterator[str]:
+    for path in (getattr(module, "__file__", None), *(getattr(module, "__path__", None) or ())):
+        if isinstance(path, str):
+            yield path
 
-    def settle(value: Any, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(value)
-        else:
-            done.set_exception(error)
 
-    def work() -> None:
-        value, fault = None, None
-        try:
-            value = answer(request, root=root, chat=ask)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  handed to the waiting task, which raises it
-            fault = error
-        try:
-            loop.call_soon_threadsafe(settle, value, fault)
-        except RuntimeError:
-            return  # the run is over and nobody waits
+def _files_below(folder: Path) -> Iterator[str]:
+    prefix = Path(sys.prefix).resolve()
+    environment = prefix if prefix.is_relative_to(folder) else None
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None) if isinstance(module, ModuleType) else None
+        if not isinstance(file, str):
+            continue
+        for path in (Path(file).absolute(), Path(file).resolve()):
+            if path.is_relative_to(folder) and not (environment and path.is_relative_to(environment)):
+                relative = path.relative_to(folder)
+                if not _FOREIGN.intersection(relative.parts):
+                    yield relative.as_posix()
 
-    threading.Thread(target=work, daemon=True, name="interlock-target").start()
-    value = await done
-    if isinstance(value, Awaitable):
-        value = await value
-    return value
+
+async def _awaited(value: Awaitable[Any]) -> Any:
+    return await value

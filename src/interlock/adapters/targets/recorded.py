@@ -17,8 +17,9 @@ _KEYS = frozenset({"case", "trial", "repeat", "reply", "status", "detail"})
 class RecordedTarget:
     """Looks the reply up by case and repeat (`trial` and `repeat` are two names of the same number, from 0).
 
-    A line is `{"case", "repeat", "reply": {…}}`, or `{"case", "repeat", "status": "error", "detail"}` for a run that
-    broke; a detail that is one of the known ways of breaking is kept as such.
+    A line is `{"case", "repeat", "reply": {…}}`, or `{"case", "repeat", "status": "error", "detail"}` for a run without
+    a reply, which counts as broken: why there is none, only who recorded it can know, and asking again changes nothing.
+    A detail that begins with one of the known ways of breaking is kept as such.
 
     Raises: DocumentError for a line that is neither, or that says something twice.
     """
@@ -40,7 +41,7 @@ class RecordedTarget:
             self._rows[key] = row
 
     async def run(self, case: Case, *, repeat: int, root: Path, chat: Chat) -> TargetReply:
-        """The recorded reply. Raises BrokenRun when there is none, or when the recorded run broke."""
+        """The recorded reply. Raises BrokenRun when there is none or the recorded run has none."""
         row = self._rows.get((case.id, repeat))
         if row is None:
             raise BrokenRun(Broken.RECORDING, f"case `{case.id}`, repeat {repeat}")
@@ -73,4 +74,4 @@ def _row(line: Document) -> tuple[tuple[str, int], dict[str, Any]]:
 
 def _kind(detail: str) -> Broken:
     said = detail.strip().lower()
-    return next((kind for kind in Broken if said.startswith(kind.value)), Broken.CRASH)
+    return next((kind for kind in Broken if said.startswith(kind.value)), Broken.RECORDING)

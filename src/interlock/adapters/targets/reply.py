@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
-from interlock.core.broken import BrokenRun
-from interlock.core.score import Broken, Reply
+from interlock.core.broken import BrokenRun, FailedRun
+from interlock.core.score import Broken, Fault, Reply
 from interlock.ports import TargetReply
 
 _Count = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -81,10 +81,10 @@ _REPLY = TypeAdapter(ReplyModel)
 def read_reply(value: object) -> Reply:
     """A reply value (plain JSON types) as a Reply.
 
-    Raises: BrokenRun (`reply in another shape`) that names the first field that does not fit.
+    Raises: FailedRun (`reply in another shape`) that names the first field that does not fit.
     """
     if not isinstance(value, dict):
-        raise BrokenRun(Broken.PROTOCOL, f"a reply is an object, not {type(value).__name__}")
+        raise FailedRun(Fault.SHAPE, f"a reply is an object, not {type(value).__name__}")
     try:
         model = _REPLY.validate_python(value)
         # What is stored must come back as it was: no NaN, no half character, nothing but plain JSON.
@@ -92,12 +92,12 @@ def read_reply(value: object) -> Reply:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "the reply"
-        raise BrokenRun(Broken.PROTOCOL, f"`{where}`: {first['msg']}", hint="see the target contract") from error
+        raise FailedRun(Fault.SHAPE, f"`{where}`: {first['msg']}", hint="see the target contract") from error
     except (ValueError, TypeError, RecursionError) as error:
-        raise BrokenRun(Broken.PROTOCOL, f"the reply is no plain JSON: {error}"[:300]) from error
+        raise FailedRun(Fault.SHAPE, f"the reply is no plain JSON: {error}"[:300]) from error
     parse = model.parse
     if parse is not None and parse.ok > parse.attempted:
-        raise BrokenRun(Broken.PROTOCOL, f"`parse`: {parse.ok} of {parse.attempted} outputs cannot have been parsed")
+        raise FailedRun(Fault.SHAPE, f"`parse`: {parse.ok} of {parse.attempted} outputs cannot have been parsed")
     return Reply(
         outcome=model.outcome,
         text=model.text,
@@ -119,14 +119,14 @@ def read_usage(value: Mapping[str, Any]) -> tuple[dict[str, Any], int, float]:
     """A reply that came from outside the process, split into the reply, the calls behind it and their cost.
 
     `calls` and `cost_usd` may stand beside the fields of the reply; without them it was one call of unknown cost, 0.
-    Raises: BrokenRun when they are no counts, or no call was made.
+    Raises: FailedRun when they are no counts, BrokenRun when no call was made.
     """
     reply = dict(value)
     calls, cost = reply.pop("calls", 1), reply.pop("cost_usd", 0.0)
     if not isinstance(calls, int) or isinstance(calls, bool) or calls < 0:
-        raise BrokenRun(Broken.PROTOCOL, "`calls` is not a count")
+        raise FailedRun(Fault.SHAPE, "`calls` is not a count")
     if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost < 1e9:
-        raise BrokenRun(Broken.PROTOCOL, "`cost_usd` is not an amount of money")
+        raise FailedRun(Fault.SHAPE, "`cost_usd` is not an amount of money")
     if calls == 0:
         raise BrokenRun(Broken.NO_CALL, "the reply says that nothing was called")
     return reply, calls, float(cost)
@@ -135,14 +135,14 @@ def read_usage(value: Mapping[str, Any]) -> tuple[dict[str, Any], int, float]:
 def reply_from_json(content: bytes, what: str) -> TargetReply:
     """A reply from bytes that came from outside the process.
 
-    Raises: BrokenRun (`reply in another shape`, `no call made`).
+    Raises: FailedRun (`reply in another shape`), BrokenRun (`no call made`).
     """
     try:
         value = strict_json(content)
     except ValueError as error:
-        raise BrokenRun(Broken.PROTOCOL, f"{what} is not JSON: {error}"[:300]) from error
+        raise FailedRun(Fault.SHAPE, f"{what} is not JSON: {error}"[:300]) from error
     if not isinstance(value, dict):
-        raise BrokenRun(Broken.PROTOCOL, f"{what} is not an object")
+        raise FailedRun(Fault.SHAPE, f"{what} is not an object")
     reply, calls, cost = read_usage(value)
     return TargetReply(read_reply(reply), calls=calls, cost_usd=cost, trace_id="")
 

@@ -1,14 +1,16 @@
 """HTTP as evals need it: one client for a run, and each way of failing as a kind of broken run."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
-from interlock.core.broken import BrokenRun
+from interlock.core.broken import BrokenRun, masked
 from interlock.core.score import Broken
 
 MAX_BODY = 16_000_000
@@ -30,7 +32,9 @@ class Wire:
         """POST a JSON body and give back the body and headers of a 2xx response.
 
         Raises: BrokenRun: connection refused, timeout, rate limit (429), server error (5xx), another shape (the rest).
+            What it tells holds neither the key nor the address, in which a key may stand.
         """
+        secrets = (*spellings(headers.get("Authorization", "")), url)
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections),
@@ -45,16 +49,16 @@ class Wire:
                     content += await response.content.read(MAX_BODY + 1 - len(content))
                 if len(content) > MAX_BODY:
                     raise BrokenRun(Broken.PROTOCOL, f"the response has more than {MAX_BODY} bytes")
-                _check(response.status, response.headers.get("Retry-After", ""), content)
+                _check(response.status, response.headers.get("Retry-After", ""), content, secrets)
                 return content, dict(response.headers)
         except TimeoutError as error:
             raise BrokenRun(Broken.TIMEOUT, f"no response within {self._timeout_s:g} s") from error
         except aiohttp.InvalidURL as error:
-            raise BrokenRun(Broken.PROTOCOL, f"`{url}` is no address", hint="check the url of the target") from error
+            raise BrokenRun(Broken.PROTOCOL, "the url is no address", hint="check the url of the target") from error
         except aiohttp.ClientConnectorError as error:
-            raise BrokenRun(Broken.REFUSED, str(error)[:300], made=False) from error
+            raise BrokenRun(Broken.REFUSED, masked(str(error), *secrets)[:300], made=False) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise BrokenRun(Broken.REFUSED, f"{type(error).__name__}: {error}"[:300]) from error
+            raise BrokenRun(Broken.REFUSED, masked(f"{type(error).__name__}: {error}", *secrets)[:300]) from error
 
     async def close(self) -> None:
         """Close the connections."""
@@ -64,10 +68,17 @@ class Wire:
             await asyncio.sleep(0)  # let the transports say goodbye
 
 
-def _check(status: int, retry_after: str, content: bytes) -> None:
+def spellings(authorization: str) -> tuple[str, ...]:
+    """The ways in which another side may write back the key of an `Authorization` header: plain, in JSON, in a URL."""
+    key = authorization.removeprefix("Bearer ")
+    return (key, json.dumps(key)[1:-1], quote(key, safe="")) if key else ()
+
+
+def _check(status: int, retry_after: str, content: bytes, secrets: tuple[str, ...]) -> None:
     if 200 <= status < 300:
         return
-    said = f"status {status}: {content[:200].decode(errors='replace')}"
+    # Masked before it is cut: half a key is no match.
+    said = f"status {status}: {masked(content.decode(errors='replace'), *secrets)[:200]}"
     if status == 429:
         raise BrokenRun(Broken.RATE_LIMIT, said, retry_after_s=wait_s(retry_after), made=False)
     if status >= 500:
