@@ -41,7 +41,7 @@ def test_what_json_says_reads_back_as_the_same_verdict(verdict: Verdict, others:
     assert verdict_to_json(verdict_from_json(document)) == verdict_to_json(verdict)
     assert [row["environment"] for row in document["environments"]] == ["staging", "pilot"]
     assert document["findings"][0]["file"] == "prompts/router.md"
-    assert document["next"][0] == "interlock check"
+    assert document["next"][0] == "interlock report"
 
 
 @pytest.mark.parametrize("environment", ["production", "pilot", "staging"])

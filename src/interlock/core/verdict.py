@@ -21,6 +21,13 @@ class Word(StrEnum):
     BLOCKED = "BLOCKED"
 
 
+FIRST = frozenset({"BND-01", "CMP-01"})
+"""Nothing is worth measuring before these hold."""
+
+MENDED_BY_CASES = "interlock report"
+"""Where a failed eval lists its cases: running it again would find the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiver:
     """A named person lets one check pass for a while, and says what holds instead."""
@@ -87,12 +94,16 @@ class Verdict:
     loosened: tuple[str, ...] = ()
 
     def blocking(self) -> tuple[Outcome, ...]:
-        """What keeps it from READY: failures first, then what is owed, in the order of the questions."""
-        return tuple(
-            sorted(
-                (o for o in self.outcomes if o.open), key=lambda o: (o.standing is not Standing.FAIL, o.question.number)
-            )
-        )
+        """What keeps it from READY: failures first, then what is owed, in the order of the questions.
+
+        The bundle itself comes last, but for what has to be mended before anything else can be measured.
+        """
+
+        def rank(outcome: Outcome) -> tuple[bool, int]:
+            number = 0 if outcome.check in FIRST else outcome.question.number or len(Question)
+            return outcome.standing is not Standing.FAIL, number
+
+        return tuple(sorted((outcome for outcome in self.outcomes if outcome.open), key=rank))
 
     def of_question(self, question: Question) -> tuple[Outcome, ...]:
         """The outcomes under one of the five questions, or the bundle itself."""
@@ -148,7 +159,7 @@ def judge(
         age = check.max_age(limits)
         return Outcome(
             check.id, check.title, check.question, level, standing, ruling.seen, ruling.proves, ruling.asked,
-            "" if standing in (Standing.PASS, Standing.NA) else check.next, ruling.details, ruling.gap,
+            _next(check, standing, ruling), ruling.details, ruling.gap,
             evidence.digest if evidence else None, evidence.method.value if evidence else "",
             evidence.produced_at if evidence else None,
             evidence.produced_at + age if evidence and age else None,
@@ -182,6 +193,13 @@ def _ruling(check: Check, finding: Finding, limits: Limits) -> Ruling:
     return Ruling(
         Standing.OWED, _unseen(finding), "nothing about these bytes, here and now", check.rule, gap=finding.gap
     )
+
+
+def _next(check: Check, standing: Standing, ruling: Ruling) -> str:
+    if standing in (Standing.PASS, Standing.NA):
+        return ""
+    told = check.instrument in ("eval", "probe") and (standing is Standing.FAIL or ruling.gap is Gap.THIN)
+    return MENDED_BY_CASES if told else check.next
 
 
 def _unseen(finding: Finding) -> str:
