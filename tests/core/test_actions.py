@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.core.actions import ActionMap, Label, seconds
-from interlock.core.document import bind, parse_yaml
+from interlock.core.binding import bind
 from interlock.core.errors import InterlockError
+from interlock.core.yaml_text import parse_yaml
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "billing-support" / "guardrails" / "actions.yaml"
 MAP = """actions: 1

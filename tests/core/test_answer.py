@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from interlock.core.answer import AnswerPolicy, Wording, wording_for
-from interlock.core.document import bind, parse_yaml
+from interlock.core.binding import bind
 from interlock.core.errors import InterlockError
+from interlock.core.yaml_text import parse_yaml
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "billing-support" / "guardrails" / "answers.yaml"
 POLICY = """answers: 1

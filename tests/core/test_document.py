@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from interlock.core import errors
-from interlock.core.document import Document, Str, Strict, VersionStr, bind, parse_json, parse_jsonl, parse_yaml
+from interlock.core.binding import Str, Strict, VersionStr, bind
+from interlock.core.document import Document
 from interlock.core.errors import (
     AmbiguousValue,
     DocumentError,
@@ -28,6 +29,8 @@ from interlock.core.errors import (
     WrongValue,
     YamlFeature,
 )
+from interlock.core.json_text import parse_json, parse_jsonl
+from interlock.core.yaml_text import parse_yaml
 
 TOP = 2**53 - 1
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)

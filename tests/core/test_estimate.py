@@ -13,23 +13,25 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+from interlock.core.distribution import (
+    binomial_at_least,
+    binomial_at_most,
+    normal_quantile,
+    student_quantile,
+    student_tail,
+)
 from interlock.core.estimate import (
     Clears,
     Estimate,
     Interval,
-    binomial_at_least,
-    binomial_at_most,
     cases_to_certify,
     clears,
     clopper_pearson,
     cluster_interval,
     clustered_mean,
     lower_bound,
-    normal_quantile,
     pass_hat_k,
     stays_below,
-    student_quantile,
-    student_tail,
     upper_bound,
     wilson,
 )

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.core.document import bind, parse_yaml
+from interlock.core.binding import bind
 from interlock.core.errors import InterlockError
 from interlock.core.glossary import Finding, Glossary, State, Term, lint_states, lint_terms, lint_text
 from interlock.core.manifest import Part
+from interlock.core.yaml_text import parse_yaml
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "billing-support"
 

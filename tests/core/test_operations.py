@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from interlock.core.document import bind, parse_yaml
+from interlock.core.binding import bind
 from interlock.core.errors import InterlockError
 from interlock.core.operations import Operations
+from interlock.core.yaml_text import parse_yaml
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "billing-support" / "runbook" / "operations.yaml"
 TEXT = """operations: 1

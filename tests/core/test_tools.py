@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from interlock.core.document import bind, parse_json
+from interlock.core.binding import bind
 from interlock.core.errors import InterlockError
+from interlock.core.json_text import parse_json
 from interlock.core.tools import ToolsFile
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "billing-support" / "tools" / "tools.json"

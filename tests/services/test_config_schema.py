@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from interlock.core.document import parse_jsonl, parse_yaml
 from interlock.core.errors import UsageError
+from interlock.core.json_text import parse_jsonl
+from interlock.core.yaml_text import parse_yaml
 from interlock.services.config_schema import KINDS, config_schema
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "billing-support"

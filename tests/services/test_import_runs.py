@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from interlock.adapters.targets.recorded import RecordedTarget
+from interlock.core.binding import bind
 from interlock.core.broken import BrokenRun
-from interlock.core.document import bind, parse_jsonl, parse_yaml
 from interlock.core.errors import DocumentError, UsageError
+from interlock.core.json_text import parse_jsonl
 from interlock.core.score import Absent, Reply, Scored, Trial, Unscored
 from interlock.core.suite import Case, Expect, Suite, SuiteFile
 from interlock.core.verdict import Word
+from interlock.core.yaml_text import parse_yaml
 from interlock.ports import Chat, TargetReply
 from interlock.scorers.recorded import Recorded
 from interlock.scorers.tool_calls import ToolCalls

@@ -346,7 +346,7 @@ def test_every_key_of_the_stakes_is_asked() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
 def test_any_text_survives_in_the_manifest(text: str) -> None:
-    from interlock.core.document import parse_yaml
+    from interlock.core.yaml_text import parse_yaml
 
     assert parse_yaml(f"x: {quoted(text)}\n", "x.yaml").value == {"x": text}
 

@@ -104,7 +104,9 @@ def model(live: bool) -> Iterator[str | None]:
     from serve import serve  # type: ignore[import-not-found]
 
     with serve() as url:
-        print(f"The model answers at {url}, on one thread: 3 s for a free answer, 0.8 s for a route. The whole tour asks for 45 minutes.")
+        print(
+            f"The model answers at {url}, on one thread: 3 s for a free answer, 0.8 s for a route. The whole tour asks for 45 minutes."
+        )
         yield url
 
 

@@ -16,9 +16,11 @@ from typing import Any
 from pydantic import AwareDatetime, Field
 
 from interlock.adapters.folder import write_durably
+from interlock.core.binding import NAME, NameStr, Str, Strict, bind
 from interlock.core.digest import Digest, canonical, of_bytes, parse_digest
-from interlock.core.document import NAME, NameStr, Str, Strict, bind, decoded, parse_json
 from interlock.core.errors import EvidenceError, InterlockError, WrongValue
+from interlock.core.json_text import parse_json
+from interlock.core.source import decoded
 from interlock.ports import Clock, Signature
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"

@@ -7,8 +7,9 @@ from cyclopts import Parameter
 
 from interlock.adapters.dsse import Keyring, TrustedKey
 from interlock.cli.session import HERE, Dir, Json, show, show_json
-from interlock.core.document import bind, parse_json
+from interlock.core.binding import bind
 from interlock.core.errors import UsageError
+from interlock.core.json_text import parse_json
 from interlock.settings import read_settings
 from interlock.wiring import KEY_DAYS, open_keyring
 

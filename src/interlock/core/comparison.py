@@ -10,14 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from interlock.core.estimate import (
-    ClusteredMean,
-    binomial_at_least,
-    clustered_mean,
-    normal_quantile,
-    student_quantile,
-    student_tail,
-)
+from interlock.core.distribution import binomial_at_least, normal_quantile, student_quantile, student_tail
+from interlock.core.estimate import ClusteredMean, clustered_mean
 
 Outcome = Literal["pass", "fail", "owed"]
 Row = tuple[str, str | None, float]

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from interlock.core.document import Document, Path, Str, Strict, parse_json, parse_jsonl, parse_yaml
+from interlock.core.binding import Str, Strict
+from interlock.core.document import Document
 from interlock.core.errors import DocumentError, Place
+from interlock.core.json_text import parse_json, parse_jsonl
 from interlock.core.manifest import Part
+from interlock.core.source import Path
+from interlock.core.yaml_text import parse_yaml
 
 
 class Term(Strict):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from interlock.core.document import FeatureStr, NameStr, Str, Strict, VersionStr
+from interlock.core.binding import FeatureStr, NameStr, Str, Strict, VersionStr
 
 
 class Part(StrEnum):

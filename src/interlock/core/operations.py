@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from interlock.core.document import Str, Strict
+from interlock.core.binding import Str, Strict
 
 
 class SwitchSpec(Strict):

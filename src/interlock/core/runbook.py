@@ -13,9 +13,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from interlock.core.document import Str, Strict, bind, parse_yaml
+from interlock.core.binding import Str, Strict, bind
 from interlock.core.errors import DocumentError, DocumentSyntax, MissingKey, Place, WrongValue
 from interlock.core.suite import ReplyKind
+from interlock.core.yaml_text import parse_yaml
 
 STEP_KINDS = ("command", "probe", "human")
 

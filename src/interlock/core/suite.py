@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
+from interlock.core.binding import LabelStr, Str, Strict
 from interlock.core.digest import Digest, of_value
-from interlock.core.document import LabelStr, Str, Strict
 from interlock.core.errors import DocumentError
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
+from interlock.core.binding import Strict
 from interlock.core.digest import Digest, of_value
-from interlock.core.document import Strict
 
 
 def _object_schema(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:

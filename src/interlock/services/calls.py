@@ -10,8 +10,8 @@ from typing import Any, Literal, Protocol
 
 from interlock.core.broken import BrokenRun, FailedRun
 from interlock.core.digest import Digest, of_value
-from interlock.core.document import parse_jsonl
 from interlock.core.errors import CapError, NotCanonical
+from interlock.core.json_text import parse_jsonl
 from interlock.core.manifest import Price
 from interlock.core.score import Broken, Fault
 from interlock.patience import PATIENCE, Patience

@@ -7,9 +7,9 @@ from itertools import combinations, zip_longest
 from typing import Any, TypedDict
 
 from interlock.core.bundle import Bundle
-from interlock.core.document import Path
 from interlock.core.errors import BundleError
 from interlock.core.manifest import Part
+from interlock.core.source import Path
 
 MANIFEST = "interlock.yaml"
 

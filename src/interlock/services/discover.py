@@ -8,8 +8,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from interlock.core.document import parse_json
 from interlock.core.errors import InterlockError
+from interlock.core.json_text import parse_json
 from interlock.core.manifest import Part
 from interlock.ports import Tree
 from interlock.services.discover_python import model_finding, scan_python, tools_in_code

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from interlock.core.document import bind, parse_json
+from interlock.core.binding import bind
 from interlock.core.errors import DocumentError, Place, UsageError
+from interlock.core.json_text import parse_json
 from interlock.core.suite import Case, Requirement, Slice, Suite, SuiteKind
 from interlock.services.import_bfcl import read_bfcl
 from interlock.services.import_rows import read_rows

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from posixpath import dirname
 from typing import Literal, Protocol
 
+from interlock.core.binding import FEATURE, Str, Strict, bind
 from interlock.core.digest import of_bytes, safe_path
-from interlock.core.document import FEATURE, Str, Strict, bind, parse_json
 from interlock.core.errors import DocumentError, InterlockError, Place, UnknownContent, UsageError
+from interlock.core.json_text import parse_json
 from interlock.core.manifest import Profile
 from interlock.ports import Tree
 from interlock.services.discover import discover, looked_at

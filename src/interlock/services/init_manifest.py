@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from posixpath import dirname, relpath, splitext
 
-from interlock.core.document import bind, parse_json
+from interlock.core.binding import bind
 from interlock.core.errors import DocumentError, InterlockError
+from interlock.core.json_text import parse_json
 from interlock.core.manifest import Part
 from interlock.core.runbook import parse_guide
 from interlock.core.tools import ToolsFile

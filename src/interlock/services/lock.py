@@ -7,12 +7,16 @@ from difflib import get_close_matches
 from posixpath import dirname, join, normpath
 from typing import Any
 
+from interlock.core.binding import bind
 from interlock.core.bundle import Bundle, Component, bundle_from_json, bundle_to_json
 from interlock.core.digest import Digest, FileEntry, of_bytes, of_value, parse_digest
-from interlock.core.document import Document, Path, bind, decoded, parse_json, parse_yaml
+from interlock.core.document import Document
 from interlock.core.errors import BundleError, DocumentError, InterlockError, ManyErrors, Place
+from interlock.core.json_text import parse_json
 from interlock.core.manifest import Manifest, Part
+from interlock.core.source import Path, decoded
 from interlock.core.suite import SuiteFile
+from interlock.core.yaml_text import parse_yaml
 from interlock.ports import Tree
 from interlock.services.globs import is_glob, matching, to_regex
 from interlock.services.pins import pin_of

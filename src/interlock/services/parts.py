@@ -12,29 +12,21 @@ from pydantic import BaseModel, Field
 
 from interlock.core.actions import ActionMap
 from interlock.core.answer import AnswerPolicy
+from interlock.core.binding import FeatureStr, NameStr, Str, Strict, bind
 from interlock.core.bundle import Bundle, Component
 from interlock.core.checks import LIMITS, Limits
 from interlock.core.digest import FileEntry, of_bytes
-from interlock.core.document import (
-    Document,
-    FeatureStr,
-    Marks,
-    NameStr,
-    Str,
-    Strict,
-    bind,
-    decoded,
-    parse_json,
-    parse_jsonl,
-    parse_yaml,
-)
+from interlock.core.document import Document
 from interlock.core.errors import BundleError, DocumentError, InterlockError, ManyErrors, Place
 from interlock.core.glossary import Glossary
+from interlock.core.json_text import parse_json, parse_jsonl
 from interlock.core.manifest import EnvironmentSpec, LimitsSpec, Part, Profile, Stakes
 from interlock.core.operations import Operations
 from interlock.core.runbook import Guide, parse_guide
+from interlock.core.source import Marks, decoded
 from interlock.core.suite import SCORERS, Case, Suite, SuiteFile
 from interlock.core.tools import Tool, ToolsFile
+from interlock.core.yaml_text import parse_yaml
 from interlock.ports import Tree
 from interlock.services.globs import matching
 from interlock.services.lock import MANIFEST, case_pattern

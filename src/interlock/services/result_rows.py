@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from interlock.core.document import Document, parse_json, parse_jsonl
+from interlock.core.document import Document
 from interlock.core.errors import DocumentError, DocumentSyntax, MissingKey, Place, TooLarge, WrongValue
+from interlock.core.json_text import parse_json, parse_jsonl
 
 Status = Literal["scored", "error", "not_applicable", "missing"]
 STATUSES: tuple[Status, ...] = get_args(Status)

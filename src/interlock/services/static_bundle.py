@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from interlock.core.bundle import Bundle, Component
-from interlock.core.document import Path, parse_yaml
 from interlock.core.manifest import Part
+from interlock.core.source import Path
+from interlock.core.yaml_text import parse_yaml
 from interlock.services.constraints import Finding, Where, check
 from interlock.services.coverage import measure_coverage
 from interlock.services.lock import LOCK, MANIFEST, read_text

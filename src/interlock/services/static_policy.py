@@ -13,14 +13,17 @@ from urllib.parse import unquote
 from interlock.core.answer import Wording, wording_for
 from interlock.core.catalogue import find_check
 from interlock.core.checks import loosened
-from interlock.core.document import Document, Path, parse_json, parse_yaml
+from interlock.core.document import Document
 from interlock.core.errors import DocumentError, ManyErrors
 from interlock.core.evidence import Method
 from interlock.core.glossary import Finding, lint_terms, lint_text
+from interlock.core.json_text import parse_json
 from interlock.core.manifest import Part
 from interlock.core.operations import Caps
 from interlock.core.runbook import Command, Guide, Human, Probe, Step, command_line, read_step
+from interlock.core.source import Path
 from interlock.core.suite import Case, Expect, Slice, Suite, SuiteKind
+from interlock.core.yaml_text import parse_yaml
 from interlock.services.parts import Loaded, StaticContext
 
 _MANIFEST = "interlock.yaml"

@@ -8,12 +8,14 @@ from typing import Any
 import jsonschema_rs
 
 from interlock.adapters.targets.reply import read_reply, strict_json
+from interlock.core.binding import bind
 from interlock.core.broken import BrokenRun
-from interlock.core.document import bind, parse_json, parse_yaml
 from interlock.core.errors import TargetError
+from interlock.core.json_text import parse_json
 from interlock.core.manifest import Manifest
 from interlock.core.score import Broken, Reply
 from interlock.core.suite import Case
+from interlock.core.yaml_text import parse_yaml
 from interlock.ports import Chat, TargetReply
 
 _FENCE = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL)

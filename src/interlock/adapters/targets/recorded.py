@@ -5,8 +5,9 @@ from typing import Any
 
 from interlock.adapters.targets.reply import read_reply, read_usage
 from interlock.core.broken import BrokenRun
-from interlock.core.document import Document, parse_jsonl
+from interlock.core.document import Document
 from interlock.core.errors import DocumentError, Place
+from interlock.core.json_text import parse_jsonl
 from interlock.core.score import Broken
 from interlock.core.suite import Case
 from interlock.ports import Chat, TargetReply
