@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from interlock.adapters.folder import sync_folder
 from interlock.core.digest import safe_path
 from interlock.core.errors import BundleError, Place, UsageError
 
@@ -52,7 +53,7 @@ class FolderFeatureFolder:
                 file.unlink()
             raise
         for folder in (file.parent, *file.parent.parents):
-            _sync(folder)
+            sync_folder(folder)
             if folder == self.root:
                 break
 
@@ -70,7 +71,7 @@ class FolderFeatureFolder:
             if file.is_dir():
                 return False  # a folder that holds something is left alone
             raise
-        _sync(file.parent)
+        sync_folder(file.parent)
         return True
 
     def _inside(self, path: str) -> Path:
@@ -79,13 +80,3 @@ class FolderFeatureFolder:
             hint = "init writes only into the feature's own folder; remove the link"
             raise BundleError(f"`{path}` leads out of the folder over a link", hint=hint, place=Place(path))
         return file
-
-
-def _sync(folder: Path) -> None:
-    """Make the names in a folder durable, where the system can."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -37,10 +37,10 @@ def write_durably(path: Path, content: bytes, *, mode: int) -> None:
         with suppress(FileNotFoundError):
             Path(name).unlink()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable; where folders cannot be synced, renaming is as good as it gets."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
@@ -102,7 +102,7 @@ class FolderBlobStore:
         except FileNotFoundError:
             if not path.parent.is_dir():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _sync_folder(self.path)
+                sync_folder(self.path)
         write_durably(path, content, mode=0o444)
         return digest
 
