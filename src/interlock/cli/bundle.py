@@ -143,7 +143,7 @@ def verify(
 
 
 def export(
-    out: Annotated[Path, Parameter(help="The archive to write (.tar.gz).")],
+    out: Annotated[Path, Parameter(help="The archive to write (.tar).")],
     /,
     *,
     dir: Dir = HERE,

@@ -12,7 +12,7 @@ from typing import Any
 from interlock.core.bundle import Bundle, bundle_from_json, bundle_to_json
 from interlock.core.catalogue import CATALOGUE
 from interlock.core.digest import Digest, of_bytes, short
-from interlock.core.errors import EvidenceError, UsageError
+from interlock.core.errors import BundleError, EvidenceError, UsageError
 from interlock.core.evidence import evidence_from_json
 from interlock.core.manifest import Part
 from interlock.core.verdict import verdict_from_json
@@ -65,7 +65,7 @@ def verify_envelope(file: Path, signer: Signer, bundle: Bundle | None, *, now: d
             f"there is no file `{file.name}`", hint="`interlock report --format json` and `bundle export` write some"
         )
     raw = file.read_bytes()
-    if raw[:2] == b"\x1f\x8b":
+    if raw[257:262] == b"ustar":
         return _verify_archive(raw, signer, bundle, now)
     for kind in KINDS:
         try:
@@ -135,7 +135,7 @@ def export_bundle(loaded: Loaded, records: Records, trusted: Mapping[str, Any], 
     return sorted(members)
 
 
-def _plain(members: Mapping[str, bytes]) -> bytes:
+def _tar(members: Mapping[str, bytes]) -> bytes:
     """A tar without times or owners: the same content gives the same bytes."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -147,31 +147,22 @@ def _plain(members: Mapping[str, bytes]) -> bytes:
     return plain.getvalue()
 
 
-def _tar(members: Mapping[str, bytes]) -> bytes:
-    import gzip
-
-    packed = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=packed, mtime=0) as file:
-        file.write(_plain(members))
-    return packed.getvalue()
-
-
 def _unpack(raw: bytes) -> dict[str, bytes]:
-    """The members of an archive, when it is one that `export_bundle` writes: any other spelling of it was altered."""
-    import zlib
+    """The members of an archive, when it is one that `export_bundle` writes: any other spelling of it was altered.
 
+    INVARIANT: the archive is not compressed. Deflate can say the same bytes in many ways, so that a changed byte of a
+    compressed archive might go unseen.
+    """
     try:
-        stream = zlib.decompressobj(wbits=31)
-        plain = stream.decompress(raw) + stream.flush()
-        with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
+        with tarfile.open(fileobj=io.BytesIO(raw), mode="r:") as archive:
             members = {
                 entry.name: content.read()
                 for entry in archive
                 if entry.isfile() and (content := archive.extractfile(entry)) is not None
             }
-    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise _no_archive(str(error)) from error
-    if raw[:10] != _tar({})[:10] or not stream.eof or stream.unused_data or _plain(members) != plain:
+    if _tar(members) != raw:
         raise _no_archive("it was packed in another way")
     return members
 
@@ -184,14 +175,17 @@ def _verify_archive(raw: bytes, signer: Signer, at_hand: Bundle | None, now: dat
     """Every member is the one that was exported, the files are those of the bundle, and all that is signed is about it."""
     members = _unpack(raw)
     try:
-        bundle = bundle_from_json(json.loads(members["bundle.json"]))  # refuses digests that do not add up
         rows = [line.split("  ", 1) for line in members["SHA256SUMS"].decode().splitlines()]
         sums = {name: digest for digest, name in rows}
-    except (KeyError, ValueError, TypeError) as error:
-        raise _no_archive(str(error)) from error
+    except (KeyError, ValueError) as error:
+        raise _no_archive(f"its `SHA256SUMS` cannot be read: {error}") from error
     for name in sorted({*members, *sums} - {"SHA256SUMS"}):
         if name not in members or sums.get(name) != of_bytes(members[name])[7:]:
             raise EvidenceError(f"`{name}` in the archive is not what was exported", hint="export it again")
+    try:
+        bundle = bundle_from_json(json.loads(members["bundle.json"]))
+    except (KeyError, ValueError, TypeError, BundleError) as error:
+        raise _no_archive(f"its `bundle.json` does not add up: {error}") from error
     for path, entry in bundle.paths().items():
         if of_bytes(members.get(f"files/{path}", b"")) != entry.sha256:
             raise EvidenceError(f"`{path}` in the archive is not the file of the bundle", hint="export it again")
