@@ -47,6 +47,7 @@ class Limits:
     parse_min: float = 0.99
     default_margin: float = 0.05
     share_distance_max: float = 0.15
+    traffic_days: float = 90
     cover_min: float = 3
     evidence_days: float = 14
     drill_days: float = 90
@@ -68,13 +69,13 @@ class Limits:
 LIMITS: Mapping[Profile, Limits] = {
     Profile.LIGHT: Limits(
         unsupported_max=0.20, abstain_min=0.60, refused_max=0.30, min_cases=20, critical_failure_max=1.0, parse_min=0.95,
-        share_distance_max=0.25, evidence_days=30, drill_days=180, waiver_days=90, waivers_open=10, return_days=90,
+        share_distance_max=0.25, traffic_days=180, evidence_days=30, drill_days=180, waiver_days=90, waivers_open=10, return_days=90,
         provisional_hours=72, pin_level=2,
     ),
     Profile.STANDARD: Limits(),
     Profile.REGULATED: Limits(
         unsupported_max=0.05, abstain_min=0.90, refused_max=0.15, min_cases=300, critical_failure_max=0.01, parse_min=0.999,
-        share_distance_max=0.10, evidence_days=7, drill_days=30, waiver_days=14, waivers_open=2, return_days=7,
+        share_distance_max=0.10, traffic_days=30, evidence_days=7, drill_days=30, waiver_days=14, waivers_open=2, return_days=7,
         provisional_hours=4,
     ),
 }  # fmt: skip

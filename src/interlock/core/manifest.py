@@ -180,6 +180,7 @@ class EvalsPart(_PartSpec):
     """Suites, cases and what must hold of them."""
 
     suites: tuple[PathStr, ...] = Field(min_length=1)
+    traffic: PathStr | None = Field(default=None, description="requests counted by slice; else shares are declared")
     covers: Covers | None = None
 
 
@@ -261,6 +262,7 @@ class LimitsSpec(Strict):
     parse_min: Rate = None
     default_margin: Rate = None
     share_distance_max: Rate = None
+    traffic_days: Days = None
     cover_min: Count = None
     evidence_days: Days = None
     drill_days: Days = None

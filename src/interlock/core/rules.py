@@ -4,48 +4,18 @@ A rule takes the data of one piece of evidence and the profile's limits. It neve
 data, a broken run or an empty measurement is `owed`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
 from typing import Any
 
 from interlock.core.checks import Limits
 from interlock.core.estimate import Clears, Estimate, cases_to_certify, clears, lower_bound, stays_below, upper_bound
 from interlock.core.evidence import Gap
-
-
-class Standing(StrEnum):
-    """How a check stands."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    OWED = "owed"
-    WAIVED = "waived"
-    NA = "n/a"
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What a rule says of one measurement: what was seen → what it proves → what is asked."""
-
-    standing: Standing
-    seen: str
-    proves: str
-    asked: str
-    details: tuple[str, ...] = ()
-    gap: Gap | None = None
-
-
-Rule = Callable[[Mapping[str, Any], Limits], Ruling]
-
-
-def percent(rate: float) -> str:
-    """A rate in [0, 1] as per cent with one decimal.
-
-    >>> percent(0.9251)
-    '92.5 %'
-    """
-    return f"{100 * rate:.1f} %"
+from interlock.core.ruling import Rule as Rule
+from interlock.core.ruling import Ruling as Ruling
+from interlock.core.ruling import Standing as Standing
+from interlock.core.ruling import owed as _owed
+from interlock.core.ruling import percent as percent
+from interlock.core.suite_rules import rule_judges, rule_mix
 
 
 def _least(passes: int, n: int) -> float:
@@ -54,10 +24,6 @@ def _least(passes: int, n: int) -> float:
 
 def _most(passes: int, n: int) -> float:
     return upper_bound(passes, n).high
-
-
-def _owed(seen: str, proves: str, asked: str, gap: Gap, details: Sequence[str] = ()) -> Ruling:
-    return Ruling(Standing.OWED, seen, proves, asked, tuple(details), gap)
 
 
 def rule_findings(data: Mapping[str, Any], limits: Limits) -> Ruling:
@@ -289,7 +255,7 @@ RULES: Mapping[str, Rule] = {
     "GOV-01": rule_findings, "GOV-02": rule_findings, "GOV-03": rule_findings, "GOV-04": rule_governance,
     "SAFE-02": rule_abstention, "SAFE-07": rule_findings,
     "EVAL-01": rule_ran, "EVAL-02": rule_critical, "EVAL-03": rule_regression,
-    "EVAL-06": rule_findings, "EVAL-09": rule_findings,
+    "EVAL-04": rule_judges, "EVAL-06": rule_findings, "EVAL-07": rule_mix, "EVAL-09": rule_findings,
     "PRS-01": rule_parse, "PRS-02": rule_findings, "DOM-01": rule_findings, "DOM-02": rule_findings,
     "ROLL-06": rule_findings, "CAP-01": rule_findings, "RUN-01": rule_findings,
 }  # fmt: skip

@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 from interlock.core.binding import LabelStr, Str, Strict
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import DocumentError
+from interlock.core.judges import Judge, JudgeSpec
 
 
 class SuiteKind(StrEnum):
@@ -72,7 +73,7 @@ class Case(Strict):
     slices: tuple[Str, ...] = Field(min_length=1)
     expect: Expect
     source: Str = Field(description="where the case comes from; every case has a source (EVAL-07)")
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, description="how much it counts in the mix (EVAL-07)")
     cluster: str | None = Field(default=None, description="cases of one cluster are not independent")
     must_pass: bool = False
     covers: tuple[Str, ...] = Field(default=(), description="`tool:…`, `schema:…`, `rule:…` that this case exercises")
@@ -111,6 +112,7 @@ class Slice(Strict):
     id: LabelStr
     title: Str
     share: float | None = Field(default=None, ge=0, le=1)
+    key: LabelStr = Field(default="slice", description="slices of one key divide the traffic: their shares sum to 1")
     critical: bool = False
     owner: Str | None = None
 
@@ -132,6 +134,7 @@ class SuiteFile(Strict):
     cases: tuple[Str, ...] = Field(min_length=1)
     slices: tuple[Slice, ...] = Field(min_length=1)
     requirements: tuple[Requirement, ...] = ()
+    judges: tuple[JudgeSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ class Suite:
     cases: tuple[Case, ...]
     slices: tuple[Slice, ...]
     requirements: tuple[Requirement, ...] = ()
+    judges: tuple[Judge, ...] = ()
 
     def __post_init__(self) -> None:
         known = {piece.id for piece in self.slices}
@@ -168,8 +172,13 @@ class Suite:
     @cached_property
     def digest(self) -> Digest:
         """Name of the questions and of what must hold; made when it is asked for, since a large suite takes a while."""
+        judged = [
+            {"name": j.spec.name, "model": j.spec.model.pin, "prompt": j.prompt, "rubric": j.rubric}
+            for j in self.judges
+        ]
         return of_value(
             {
+                **({"judges": judged} if judged else {}),  # another judge is another suite, more labels are not
                 "name": self.name,
                 "kind": self.kind.value,
                 "cases": [case.model_dump(mode="json") for case in self.cases],

@@ -46,6 +46,8 @@ def _suites(old: Loaded, new: Loaded) -> Iterator[str]:
                 yield f"suite `{suite.name}`: {text}"
         else:
             yield f"suite `{suite.name}` removed, with {len(suite.cases)} cases"
+    if old.traffic is not None and new.traffic is None:
+        yield "the counted traffic is gone: shares are only declared"
 
 
 def _suite(old: Suite, new: Suite, limits_before: Limits, limits_after: Limits) -> Iterator[str]:
@@ -61,6 +63,11 @@ def _suite(old: Suite, new: Suite, limits_before: Limits, limits_after: Limits) 
             continue  # told as a removed slice
         if now is None or now < floor:
             yield f"floor of `{where}` for {scorer}: {floor:g} → {'none' if now is None else f'{now:g}'}"
+    judges = {judge.spec.name: judge.spec.agreement for judge in new.judges}
+    for judge in old.judges:
+        now = judges.get(judge.spec.name)
+        if now is not None and now < judge.spec.agreement:
+            yield f"agreement asked of judge `{judge.spec.name}`: {judge.spec.agreement:g} → {now:g}"
     for name in (piece.id for piece in old.slices if piece.id in slices):
         before, after = old.margin(name, limits_before.default_margin), new.margin(name, limits_after.default_margin)
         if after > before:

@@ -25,8 +25,9 @@ from interlock.services.snapshot import snapshot
 from interlock.services.static_bundle import STATIC as STATIC_BUNDLE
 from interlock.services.static_policy import METHODS
 from interlock.services.static_policy import STATIC as STATIC_POLICY
+from interlock.services.static_suites import STATIC as STATIC_SUITES
 
-STATIC = {**STATIC_BUNDLE, **STATIC_POLICY}
+STATIC = {**STATIC_BUNDLE, **STATIC_POLICY, **STATIC_SUITES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +223,9 @@ async def check(
     plan = plan or plan_check(desk, environments, again=again)
     done: list[str] = []
     static = StaticContext(
-        desk.loaded, desk.manifest.app.capabilities, desk.lock, desk.bench.command_fault, desk.loaded.release.limits
-    )
+        desk.loaded, desk.manifest.app.capabilities, desk.lock, desk.bench.command_fault, desk.loaded.release.limits,
+        desk.records.clock.now().date(),
+    )  # fmt: skip
     for id in plan.measure:
         if id in STATIC:
             _store(desk, environments[0], desk.loaded.bundle, id, STATIC[id](static), METHODS.get(id, Method.MEASURED))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -20,15 +21,18 @@ from interlock.core.document import Document
 from interlock.core.errors import BundleError, DocumentError, InterlockError, ManyErrors, Place
 from interlock.core.glossary import Glossary
 from interlock.core.json_text import parse_json, parse_jsonl
+from interlock.core.judges import PREFIX
 from interlock.core.manifest import EnvironmentSpec, LimitsSpec, Part, Profile, Stakes
 from interlock.core.operations import Operations
 from interlock.core.runbook import Guide, parse_guide
 from interlock.core.source import Marks, decoded
 from interlock.core.suite import SCORERS, Case, Suite, SuiteFile
 from interlock.core.tools import Tool, ToolsFile
+from interlock.core.traffic import TrafficProfile
 from interlock.core.yaml_text import parse_yaml
 from interlock.ports import Tree
 from interlock.services.globs import matching
+from interlock.services.judge_files import read_judges
 from interlock.services.lock import MANIFEST, case_pattern
 
 _NO_MARKS = Marks({}, {})
@@ -95,6 +99,7 @@ class Loaded:
     escalation: Guide
     suites: tuple[Suite, ...]
     texts: tuple[tuple[Part, str, str], ...]
+    traffic: TrafficProfile | None = None
 
     def text(self, path: str) -> str | None:
         """The text of one file of the bundle, or None for bytes that are no text."""
@@ -114,6 +119,8 @@ class StaticContext:
     lock: Bundle | None
     command_check: Callable[[list[str]], str | None]
     limits: Limits
+    today: date | None = None
+    """Day of the measurement, where one is known: counted traffic ages."""
 
 
 @dataclass
@@ -187,8 +194,13 @@ def _schema(document: Document) -> Mapping[str, Any]:
 
 def _unknown_scorers(document: Document, spec: SuiteFile) -> Iterator[DocumentError]:
     """A requirement of a scorer that nobody has: it would be owed for ever, and no measurement could settle it."""
+    judges = [PREFIX + judge.name for judge in spec.judges]
     for index, requirement in enumerate(spec.requirements):
-        if requirement.scorer in SCORERS:
+        if requirement.scorer in SCORERS or requirement.scorer in judges:
+            continue
+        if requirement.scorer.startswith(PREFIX):
+            hint = f"judges of this suite: {', '.join(f'`{name}`' for name in judges)}" if judges else "add `judges:`"
+            yield document.error(("requirements", index, "scorer"), f"no judge `{requirement.scorer}`", hint=hint)
             continue
         known = (*SCORERS, *sorted(point.name for point in entry_points(group=_PLUGGED)))
         if requirement.scorer not in known:
@@ -244,20 +256,21 @@ def _suite(reader: _Reader, path: str) -> Suite | None:
                     case = reader.attempt(lambda row=row: _case(row))  # type: ignore[misc]
                     if case is not None:
                         cases.append(case)
+    judges = reader.attempt(lambda: read_judges(document, spec, path, reader.files(Part.EVALS), reader.text))
     if len(reader.faults) > before:
         return None
 
     def whole() -> Suite:
         try:
-            return Suite(spec.suite, spec.kind, tuple(cases), spec.slices, spec.requirements)
+            return Suite(spec.suite, spec.kind, tuple(cases), spec.slices, spec.requirements, judges or ())
         except DocumentError as fault:
             raise document.error((), fault.message, hint=fault.hint, kind=type(fault)) from fault
 
     return reader.attempt(whole)
 
 
-def _suites(reader: _Reader, patterns: Iterable[str]) -> tuple[Suite, ...]:
-    files = reader.files(Part.EVALS)
+def _suites(reader: _Reader, patterns: Iterable[str], traffic: str | None) -> tuple[Suite, ...]:
+    files = [path for path in reader.files(Part.EVALS) if path != traffic]
     paths = sorted({path for pattern in patterns for path in matching(pattern, files)})
     suites: dict[str, tuple[str, Suite]] = {}
     for path in paths:
@@ -325,7 +338,9 @@ def load_parts(bundle: Bundle, tree: Tree) -> Loaded:
     operations = reader.model(Operations, run["operations"])
     runbook = reader.attempt(lambda: parse_guide(reader.text(run["runbook"]), run["runbook"]))
     escalation = reader.attempt(lambda: parse_guide(reader.text(run["escalation"]), run["escalation"]))
-    suites = _suites(reader, spec[Part.EVALS]["suites"])
+    counted = spec[Part.EVALS].get("traffic")
+    suites = _suites(reader, spec[Part.EVALS]["suites"], counted)
+    traffic = reader.model(TrafficProfile, counted) if counted else None
     release = reader.attempt(lambda: release_of(bundle, _owners(tree)))
 
     if reader.faults:
@@ -348,6 +363,7 @@ def load_parts(bundle: Bundle, tree: Tree) -> Loaded:
         escalation,
         suites,
         tuple(_texts(bundle, reader.content)),
+        traffic,
     )
 
 
