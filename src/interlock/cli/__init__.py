@@ -62,6 +62,10 @@ BUNDLE_COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("export", "interlock.cli.bundle:export", "Write the bundle, its evidence and verdict into one archive."),
 )
 
+SUITE_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("gaps", "interlock.cli.suite:gaps", "What to write next, and how many: what blocks most first."),
+)
+
 
 EXIT_CODES = (
     "Exit codes: 0 READY or done, 1 BLOCKED, 2 usage or configuration, 3 HOLD, 4 waiting for approval,\n"
@@ -83,6 +87,7 @@ def overview() -> str:
     lines += [
         "More",
         f"  {'bundle':<10} {', '.join(name for name, _, _ in BUNDLE_COMMANDS)}: look into a bundle.",
+        f"  {'suite':<10} {', '.join(name for name, _, _ in SUITE_COMMANDS)}: what the suites lack.",
         f"  {'config':<10} schema: JSON Schema of the file formats, for editors.",
         f"  {'keys':<10} {help_of['keys']}",
         "",
@@ -112,6 +117,10 @@ def build() -> "App":
     for name, target, help in BUNDLE_COMMANDS:
         bundle.command(target, name=name, help=help)
     app.command(bundle)
+    suite = App(name="suite", help="The suites: what they lack.", help_format="plaintext")
+    for name, target, help in SUITE_COMMANDS:
+        suite.command(target, name=name, help=help)
+    app.command(suite)
     config = App(name="config", help="The file formats.", help_format="plaintext")
     config.command("interlock.cli.config:schema", name="schema", help="JSON Schema of a file format, for editors.")
     app.command(config)

@@ -10,12 +10,11 @@ from typing import Any
 from interlock.core.checks import Limits
 from interlock.core.estimate import Clears, Estimate, cases_to_certify, clears, lower_bound, stays_below, upper_bound
 from interlock.core.evidence import Gap
-from interlock.core.ruling import Rule as Rule
-from interlock.core.ruling import Ruling as Ruling
-from interlock.core.ruling import Standing as Standing
+from interlock.core.ruling import Rule, Ruling, Standing, percent
 from interlock.core.ruling import owed as _owed
-from interlock.core.ruling import percent as percent
 from interlock.core.suite_rules import rule_judges, rule_mix
+
+__all__ = ["RULES", "Rule", "Ruling", "Standing", "percent"]
 
 
 def _least(passes: int, n: int) -> float:

@@ -192,6 +192,17 @@ class Suite:
         """The cases of one slice."""
         return tuple(case for case in self.cases if name in case.slices)
 
+    def floors(self, piece: Slice) -> dict[str, float]:
+        """The floors of a slice by scorer: its own, and of scorers it has none for those of `*`, unless it is critical."""
+        general: dict[str, float] = {}
+        own: dict[str, float] = {}
+        for row in self.requirements:
+            if row.floor is not None and row.slice == "*" and not piece.critical:
+                general[row.scorer] = max(general.get(row.scorer, 0.0), row.floor)
+            if row.floor is not None and row.slice == piece.id:
+                own[row.scorer] = max(own.get(row.scorer, 0.0), row.floor)
+        return {**general, **own}
+
     def margin(self, name: str, default: float) -> float:
         """The non-inferiority margin of a slice: its own, else that of `*`, else the default."""
         own = [r.margin for r in self.requirements if r.slice == name and r.margin is not None]

@@ -153,16 +153,8 @@ def _row(
 
 def _floors(run: Run, suite: Suite, piece: Slice, cases: Sequence[Case]) -> list[dict[str, Any]]:
     """The floors of a slice: its own, and of scorers that it has no own one for those of `*`, unless it is critical."""
-    floors: dict[str, float] = {}
-    for requirement in suite.requirements:
-        if requirement.slice == "*" and not piece.critical and requirement.floor is not None:
-            floors[requirement.scorer] = max(floors.get(requirement.scorer, 0.0), requirement.floor)
-    own: dict[str, float] = {}
-    for requirement in suite.requirements:
-        if requirement.slice == piece.id and requirement.floor is not None:
-            own[requirement.scorer] = max(own.get(requirement.scorer, 0.0), requirement.floor)
     rows = []
-    for scorer, floor in {**floors, **own}.items():
+    for scorer, floor in suite.floors(piece).items():
         found = _units(run, suite, cases, scorer)
         passes = found[_Mark.PASSED]
         rows.append({"scorer": scorer, "floor": floor, "passes": passes, "n": passes + found[_Mark.FAILED]})

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,18 @@ class Mix:
     shares: Mapping[str, float]
     requests: int | None
     slices: Mapping[str, Slice]
+
+    def noticed(self, name: str) -> bool:
+        """Whether a slice must have a case: it has 1 % of the traffic, or it is critical."""
+        return name != REST and (self.shares[name] >= NOTICED or (name in self.slices and self.slices[name].critical))
+
+    def counts(self, suites: Sequence[Suite]) -> dict[str, float]:
+        """Units of these suites by slice; what has no share counts as «everything else»."""
+        found = dict.fromkeys(self.shares, 0.0)
+        for unit in _units(suites):
+            for name, part in parts_of(unit, self.shares).items():
+                found[name] = found.get(name, 0.0) + part
+        return found
 
 
 def gold_suites(suites: Sequence[Suite]) -> tuple[Suite, ...]:
@@ -126,13 +138,18 @@ def measure_mix(context: StaticContext) -> Mapping[str, Any]:
     }
 
 
-def _units(suites: Sequence[Suite]) -> Iterator[tuple[Case, ...]]:
+def units_of(cases: Iterable[Case]) -> tuple[tuple[Case, ...], ...]:
+    """The independent units of one suite's cases: a cluster where cases belong together, else the case."""
     together: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        name = ("case", case.id) if case.cluster is None else ("cluster", case.cluster)
+        together.setdefault(name, []).append(case)
+    return tuple(tuple(unit) for unit in together.values())
+
+
+def _units(suites: Sequence[Suite]) -> Iterator[tuple[Case, ...]]:
     for suite in suites:
-        for case in suite.cases:
-            name = (suite.name, case.id) if case.cluster is None else ("", case.cluster)
-            together.setdefault(name, []).append(case)
-    yield from (tuple(cases) for cases in together.values())
+        yield from units_of(suite.cases)
 
 
 def parts_of(unit: Sequence[Case], shares: Mapping[str, float]) -> dict[str, float]:
