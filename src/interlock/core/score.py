@@ -125,8 +125,12 @@ class CaseResult:
 
     def value(self, scorer: str = "case") -> float | None:
         """Mean over the unbroken trials of passing this scorer (`case`: all scorers); None when nothing was scored."""
-        marks = [mark for i in self.ran if (mark := self._mark(i, scorer)) is not None]
+        marks = self.marks(scorer)
         return sum(marks) / len(marks) if marks else None
+
+    def marks(self, scorer: str = "case") -> tuple[float, ...]:
+        """1 for each unbroken trial that passed this scorer, 0 for each that failed; none for one without a score."""
+        return tuple(mark for i in self.ran if (mark := self._mark(i, scorer)) is not None)
 
     def passed(self, scorer: str = "case") -> bool | None:
         """Whether every unbroken trial passed; None when nothing was scored."""

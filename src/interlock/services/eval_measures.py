@@ -12,6 +12,7 @@ from interlock.core.digest import of_value
 from interlock.core.estimate import clopper_pearson
 from interlock.core.score import CaseResult
 from interlock.core.suite import Case, Slice, Suite, SuiteKind
+from interlock.services.case_rows import flaky_cases, flipped_cases
 from interlock.services.evaluate import Run
 
 _ABSTENTION = frozenset({SuiteKind.GOLD, SuiteKind.ADVERSARIAL, SuiteKind.REGRESSION})
@@ -118,7 +119,7 @@ def _slices(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
                 rows.append(
                     _row(suite, Slice(id=name, title=name, critical=True), 0, 0, 1 - unscored, int(unscored), [])
                 )
-    return {"slices": rows, "must_pass_failed": failed}
+    return {"slices": rows, "must_pass_failed": failed, "flaky": flaky_cases(run, suites)}
 
 
 def _slice(run: Run, suite: Suite, piece: Slice) -> dict[str, Any]:
@@ -262,6 +263,8 @@ def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping
                 "unpaired": pairs[name].unpaired,
                 "broke_cases": broke,
                 "fixed_cases": fixed,
+                "before": _rate(baseline, suite, cases),
+                "after": _rate(candidate, suite, cases),
             }
     rows = []
     for name, decision in (decide(pairs, margins) if pairs else {}).items():
@@ -287,6 +290,7 @@ def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping
     return {
         "baseline": baseline.bundle or of_value(dict(baseline.upstream), domain="interlock.scope.v1"),
         "slices": rows,
+        "flips": flipped_cases(baseline, candidate, everything),
         "overall": {
             "n": whole.n,
             "broke": whole.broke,
@@ -295,6 +299,14 @@ def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping
             "unpaired": whole.unpaired,
         },
     }
+
+
+def _rate(run: Run, suite: Suite, cases: Sequence[tuple[Suite, Case]]) -> dict[str, Any]:
+    """Passes by units of one arm, with the exact interval; information beside the paired decision."""
+    found = _units(run, suite, [case for _, case in cases])
+    passes, n = found[_Mark.PASSED], found[_Mark.PASSED] + found[_Mark.FAILED]
+    interval = clopper_pearson(passes, n)
+    return {"passes": passes, "n": n, "low": interval.low, "high": interval.high}
 
 
 def _pair(baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]]) -> Paired:

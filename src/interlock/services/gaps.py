@@ -89,7 +89,9 @@ class _Desk:
             outcome = self.outcomes[check]
             return outcome.level is Level.REQUIRED and outcome.standing in (Standing.FAIL, Standing.OWED)
 
-        checks = sorted(dict.fromkeys(reason.check for reason in reasons), key=lambda check: (not required(check), check))
+        checks = sorted(
+            dict.fromkeys(reason.check for reason in reasons), key=lambda check: (not required(check), check)
+        )
         needs = [reason.need for reason in reasons]
         need = None if None in needs else max(need for need in needs if need is not None)
         return SuiteGap(
