@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from interlock.core.comparison import Paired, decide
-from interlock.core.estimate import cases_to_certify
+from interlock.core.estimate import cases_to_certify, lower_bound
 from interlock.core.representativeness import cases_for_mix, mix_distance
 from interlock.services.mix import Mix
 
@@ -28,13 +28,19 @@ def cases_for_floor(floor: float, passes: int = 0, n: int = 0) -> int | None:
     if passes == n:
         return max(n, cases_to_certify(floor))
     failing = (n - passes) / n
-    needed = n
-    while 1 - failing > floor and needed <= _MOST:  # more cases bring more failures, which need more cases
-        more = cases_to_certify(floor, math.ceil(failing * needed - 1e-9))
-        if more <= needed:
-            return needed
-        needed = more
-    return None
+
+    def enough(cases: int) -> bool:
+        return lower_bound(cases - math.ceil(failing * cases - 1e-9), cases).low >= floor
+
+    low, high = n - 1, n
+    while not enough(high):
+        if 1 - failing <= floor or high > _MOST:
+            return None
+        low, high = high, 2 * high
+    while high - low > 1:  # INVARIANT: `high` is enough
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
 def cases_for_margin(margin: float) -> int:

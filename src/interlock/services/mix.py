@@ -119,7 +119,7 @@ def measure_mix(context: StaticContext) -> Mapping[str, Any]:
     gold = gold_suites(loaded.suites)
     found, faults = mixes(gold, loaded.traffic)
     units = list(_units(gold))
-    rows = [_row(mix, units) for mix in found] if units else []
+    rows = [compare_mix(mix, units) for mix in found] if units else []
     profile = loaded.traffic
     age = None if profile is None or context.today is None else (context.today - profile.day).days
     return {
@@ -162,7 +162,8 @@ def parts_of(unit: Sequence[Case], shares: Mapping[str, float]) -> dict[str, flo
     return found
 
 
-def _row(mix: Mix, units: Sequence[Sequence[Case]]) -> dict[str, Any]:
+def compare_mix(mix: Mix, units: Sequence[Sequence[Case]]) -> dict[str, Any]:
+    """One key of the data of EVAL-07: both mixes, their distance with its bounds, and what only informs."""
     weights = [math.fsum(case.weight for case in unit) / len(unit) for unit in units]
     plain, weighed = dict.fromkeys(mix.shares, 0.0), dict.fromkeys(mix.shares, 0.0)
     for unit, weight in zip(units, weights, strict=True):
