@@ -29,6 +29,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("init", "interlock.cli.init:init", "Describe a feature: find its parts, ask the stakes, write what is missing."),
     ("lock", "interlock.cli.lock:lock", "Pin the bytes of all parts in interlock.lock."),
     ("check", "interlock.cli.check:check", "Measure what is owed and print the verdict."),
+    ("plan", "interlock.cli.plan:plan", "Before a run: what the cases can show, how many are enough, what it costs."),
     (
         "explain",
         "interlock.cli.explain:explain",
@@ -76,7 +77,7 @@ EXIT_CODES = (
 def overview() -> str:
     """The first page of help. Written from the table of commands, because importing a parser costs more than it."""
     groups = (
-        ("Judge", ("init", "lock", "check", "explain", "report", "history", "waive")),
+        ("Judge", ("init", "lock", "plan", "check", "explain", "report", "history", "waive")),
         ("Go live and back", ("promote", "approve", "apply", "status", "rollback")),
         ("Without a bundle", ("compare", "import")),
     )

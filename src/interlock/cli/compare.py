@@ -25,20 +25,29 @@ def compare(
     critical: Annotated[
         list[str] | None, Parameter(help="A slice that must pass (repeatable). Default: every slice.")
     ] = None,
+    same_version: Annotated[
+        bool | None,
+        Parameter(
+            negative="--changed-version",
+            help="Both files are runs of one version: what differs is drift. Default: by the rows' `release` or `version`.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Compare two recorded results slice by slice: READY, HOLD or BLOCKED, and what would decide.
 
-    Rows are JSON Lines, JSON or CSV (also .gz): {case, slice | slices, passed | score, trial, status, cluster}.
+    Rows are JSON Lines, JSON or CSV (also .gz): {case, slice | slices, passed | score, trial, status,
+    cluster, release | version}.
     """
-    terms = Terms(margin, _margins(margin_of or []), frozenset(critical) if critical else None)
-    found = compare_results(_read(baseline), _read(candidate), terms)
+    terms = Terms(margin, _margins(margin_of or []), frozenset(critical) if critical else None, same_version)
+    found = compare_results(read_rows(baseline), read_rows(candidate), terms)
     document = found.to_json()
     show([compare_json(document).rstrip("\n")] if json else compare_lines(document))
     return found.exit_code
 
 
-def _read(path: Path) -> Results:
+def read_rows(path: Path) -> Results:
+    """The rows of one file. Raises UsageError when it is not there."""
     if not path.is_file():
         raise UsageError(f"there is no file `{path}`", hint="name a file of result rows: docs/imports.md")
     return read_results(path.read_bytes(), str(path))

@@ -41,6 +41,7 @@ class Limits:
     unsupported_max: float = 0.10
     abstain_min: float = 0.80
     refused_max: float = 0.20
+    wrong_max: float = 1.0  # nothing is asked unless a manifest does
     min_cases: float = 60
     broken_max: float = 0.02
     critical_failure_max: float = 0.05
@@ -50,6 +51,7 @@ class Limits:
     traffic_days: float = 90
     cover_min: float = 3
     evidence_days: float = 14
+    drift_days: float = 1
     drill_days: float = 90
     waiver_days: float = 30
     waivers_open: float = 5
@@ -69,7 +71,7 @@ class Limits:
 LIMITS: Mapping[Profile, Limits] = {
     Profile.LIGHT: Limits(
         unsupported_max=0.20, abstain_min=0.60, refused_max=0.30, min_cases=20, critical_failure_max=1.0, parse_min=0.95,
-        share_distance_max=0.25, traffic_days=180, evidence_days=30, drill_days=180, waiver_days=90, waivers_open=10, return_days=90,
+        share_distance_max=0.25, traffic_days=180, evidence_days=30, drift_days=3, drill_days=180, waiver_days=90, waivers_open=10, return_days=90,
         provisional_hours=72, pin_level=2,
     ),
     Profile.STANDARD: Limits(),

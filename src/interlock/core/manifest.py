@@ -256,6 +256,7 @@ class LimitsSpec(Strict):
     unsupported_max: Rate = None
     abstain_min: Rate = None
     refused_max: Rate = None
+    wrong_max: Rate = None
     min_cases: Count = None
     broken_max: Rate = None
     critical_failure_max: Rate = None
@@ -265,6 +266,7 @@ class LimitsSpec(Strict):
     traffic_days: Days = None
     cover_min: Count = None
     evidence_days: Days = None
+    drift_days: Days = None
     drill_days: Days = None
     waiver_days: Days = None
     waivers_open: Count = None

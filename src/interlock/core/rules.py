@@ -98,11 +98,27 @@ def rule_critical(data: Mapping[str, Any], limits: Limits) -> Ruling:
         + "; every floor cleared"
     )
     bad, thin = [f"must-pass case `{id}` failed" for id in data["must_pass_failed"]], []
-    critical = [row for row in data["slices"] if row["critical"]]
+    # A census claims nothing of other cases, so no bound is asked of it: each of its cases is a requirement of its own.
+    counted = [row for row in data["slices"] if row.get("census")]
+    critical = [row for row in data["slices"] if row["critical"] and not row.get("census")]
+    for row in counted:
+        short, n = row["census"]["short"], row["census"]["cases"]
+        need = row["census"]["needs"]
+        if short:
+            what = f"{need} trials" if need else "every trial"
+            bad.append(
+                f"{row['slice']}: {len(short)} of {n} cases, each a requirement, did not pass {what}: {short[0]}"
+            )
+        elif n == 0:
+            thin.append(f"{row['slice']}: no case ran")
     broken = [
         f"{row['slice']}: {n} of its cases broke, which says nothing of the bundle"
         for row in critical
         if (n := row.get("broken", 0))
+    ] + [
+        f"{row['slice']}: {n} of its cases are open: broken trials could decide them"
+        for row in counted
+        if not row["census"]["short"] and (n := len(row["census"]["open"]))
     ]
     thin += [f"{row['slice']}: {n} of its cases have no score" for row in critical if (n := row.get("unscored", 0))]
     for row in critical:
@@ -130,7 +146,7 @@ def rule_critical(data: Mapping[str, Any], limits: Limits) -> Ruling:
                 thin.append(
                     f"{name}: {passes} of {n} right proves only at least {low}; you ask {percent(floor['floor'])}"
                 )
-    decided = len(critical) + sum(len(row["floors"]) for row in data["slices"])
+    decided = len(critical) + len(counted) + sum(len(row["floors"]) for row in data["slices"])
     if bad:
         return Ruling(Standing.FAIL, bad[0] + (f" (+{len(bad) - 1} more)" if len(bad) > 1 else ""),
                       "it is not ready where it matters", asked, tuple(bad + thin))  # fmt: skip
@@ -146,55 +162,99 @@ def rule_critical(data: Mapping[str, Any], limits: Limits) -> Ruling:
             Gap.THIN,
             thin,
         )
-    return Ruling(Standing.PASS, f"{decided} requirements hold", "each with its exact 95 % bound", asked)
+    return _unless_chosen(
+        data, Ruling(Standing.PASS, f"{decided} requirements hold", "each with its exact 95 % bound", asked)
+    )
 
 
 def rule_regression(data: Mapping[str, Any], limits: Limits) -> Ruling:
-    """EVAL-03. `{baseline, slices: [{slice, verdict, broke, fixed, n, delta, low, high, margin, decides_at, why}], overall}`."""
-    asked = "no slice worse than its margin, with enough cases to say so"
-    rows = data["slices"]
+    """EVAL-03. `{baseline, slices: [{slice, verdict, broke, fixed, n, delta, low, high, margin, decides_at, why}], halves, exploratory, overall}`.
+
+    `halves`: wrong answers and needless refusals, judged like two more slices, so that neither hides in the other.
+    `exploratory`: slices that nobody declared; they warn. `plan`: the digest of the terms that were fixed before the run.
+    """
+    asked = "no slice worse than its margin, with enough cases to say so; neither more wrong answers nor more refusals"
+    rows = [*data["slices"], *data.get("halves", ())]
     failed = [row for row in rows if row["verdict"] == "fail"]
     open_ = [row for row in rows if row["verdict"] == "owed"]
     overall = data.get("overall") or {}
     average = f"; overall {overall['fixed']} fixed, {overall['broke']} broke" if overall else ""
+    plan = f", plan {data['plan'][7:19]}" if data.get("plan") else ""
+    warns = tuple(
+        f"nobody declared `{row['slice']}`, so it only warns: {row['broke']} broke, {row['fixed']} fixed of {row['n']}, q = {row['q']:.2g}"
+        for row in data.get("exploratory", ())
+        if row["warns"]
+    )
     if failed:
         worst = min(failed, key=lambda row: row["delta"])
-        return Ruling(Standing.FAIL, f"{worst['slice']}: {worst['broke']} broke, {worst['fixed']} fixed of {worst['n']}{average}",
-                      worst["why"], asked, tuple(f"{row['slice']}: {row['why']}" for row in failed + open_))  # fmt: skip
+        return Ruling(Standing.FAIL, f"{worst['slice']}: {worst['broke']} broke, {worst['fixed']} fixed of {worst['n']}{average}{plan}",
+                      worst["why"], asked, (*(f"{row['slice']}: {row['why']}" for row in failed + open_), *warns))  # fmt: skip
     if not rows or all(row["n"] == 0 for row in rows):
         return _owed("no case ran on both bundles", "nothing", asked, Gap.BROKEN)
     if open_:
         worst = min(open_, key=lambda row: row["low"])
-        return _owed(f"{len(open_)} of {len(rows)} slices are undecided, first {worst['slice']}: {worst['broke']} broke, {worst['fixed']} fixed of {worst['n']}{average}",
-                     worst["why"], asked, Gap.THIN, [f"{row['slice']}: {row['why']}" for row in open_])  # fmt: skip
-    return Ruling(Standing.PASS, f"{len(rows)} slices compared with {data['baseline'][7:19]}{average}",
-                  "no slice is worse than its margin", asked)  # fmt: skip
+        return _owed(f"{len(open_)} of {len(rows)} slices are undecided, first {worst['slice']}: {worst['broke']} broke, {worst['fixed']} fixed of {worst['n']}{average}{plan}",
+                     worst["why"], asked, Gap.THIN, [*(f"{row['slice']}: {row['why']}" for row in open_), *warns])  # fmt: skip
+    return _unless_chosen(
+        data,
+        Ruling(Standing.PASS, f"{len(data['slices'])} slices compared with {data['baseline'][7:19]}{average}{plan}",
+               "no slice is worse than its margin", asked, warns),
+    )  # fmt: skip
+
+
+def _unless_chosen(data: Mapping[str, Any], ruling: Ruling) -> Ruling:
+    """What passes by terms that were loosened after these replies were seen is exploratory: it stays owed."""
+    chosen = data.get("after_seeing") or ()
+    if not chosen:
+        return ruling
+    more = f" (+{len(chosen) - 1} more)" if len(chosen) > 1 else ""
+    return _owed(
+        f"exploratory, chosen after these replies were seen: {chosen[0]}{more}",
+        "nothing by these terms; they count from the next change of the bundle, or under a signed waiver",
+        ruling.asked,
+        Gap.CHOSEN,
+        [*chosen, *ruling.details],
+    )
 
 
 def rule_abstention(data: Mapping[str, Any], limits: Limits) -> Ruling:
-    """SAFE-02. `{should: {passes, n}, wrongly: {count, n}}`: both halves, always together."""
+    """SAFE-02. `{should: {passes, n}, wrongly: {count, n}, answered: {wrong, n}}`: all halves, always together.
+
+    The third is shown always, and judged where the limit asks for it: answers that are wrong are no way round a refusal.
+    """
     kept, n_should = data["should"]["passes"], data["should"]["n"]
     refused, n_scope = data["wrongly"]["count"], data["wrongly"]["n"]
     asked = f"abstained when it should: at least {percent(limits.abstain_min)}; wrongly refused: at most {percent(limits.refused_max)}"
     seen = f"abstained or escalated on {kept} of {n_should} that have no answer; refused {refused} of {n_scope} that have one"
+    wrong, n_said = (data["answered"]["wrong"], data["answered"]["n"]) if "answered" in data else (0, 0)
+    if n_said:
+        seen += f"; answered {n_said} of those, {wrong} wrongly"
+    bounded = limits.wrong_max < 1
+    if bounded:
+        asked += f"; answered wrongly: at most {percent(limits.wrong_max)}"
     broken = data["should"].get("broken", 0) + data["wrongly"].get("broken", 0)
     if broken > limits.broken_max * (n_should + n_scope + broken):
         return _owed(f"{seen}; {broken} more broke", "they may be the hard ones", asked, Gap.BROKEN)
-    if n_should == 0 or n_scope == 0:
+    if n_should == 0 or n_scope == 0 or (bounded and n_said == 0):
         return _owed(seen, "one half was not tested", asked, Gap.THIN)
+    right = stays_below(limits.wrong_max, Estimate.of(wrong, n_said)) if bounded else Clears.PASS
     should = clears(limits.abstain_min, Estimate.of(kept, n_should))
     wrongly = stays_below(limits.refused_max, Estimate.of(refused, n_scope))
     proves = (
         f"at least {percent(_least(kept, n_should))} and at most {percent(_most(refused, n_scope))} (each 95 % sure)"
     )
-    if Clears.FAIL in (should, wrongly):
+    if bounded:
+        proves += f"; at most {percent(_most(wrong, n_said))} of the answers wrong"
+    if Clears.FAIL in (should, wrongly, right):
         half = (
             f"at most {percent(_most(kept, n_should))} of them"
             if should is Clears.FAIL
             else f"at least {percent(_least(refused, n_scope))} refused wrongly"
+            if wrongly is Clears.FAIL
+            else f"at least {percent(_least(wrong, n_said))} of the answers wrong"
         )
         return Ruling(Standing.FAIL, seen, half, asked)
-    if Clears.UNDECIDED in (should, wrongly):
+    if Clears.UNDECIDED in (should, wrongly, right):
         return _owed(seen, proves, asked, Gap.THIN)
     return Ruling(Standing.PASS, seen, proves, asked)
 
@@ -246,6 +306,17 @@ def rule_governance(data: Mapping[str, Any], limits: Limits) -> Ruling:
     return Ruling(Standing.PASS, seen, "the bar fits the stakes", asked)
 
 
+def rule_rerun(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """OBS-05. `{run, cases, asked, age_days}`: the newest whole run of these bytes, by its oldest reply."""
+    asked = f"the whole suite asked anew within {limits.evidence_days:g} days, even with no change"
+    if data.get("asked") is None:
+        return _owed("no whole run of these bytes", "nothing", asked, Gap.THIN)
+    seen = f"{data['cases']} cases, the oldest reply from {data['asked'][:10]}"
+    if data["age_days"] > limits.evidence_days:
+        return _owed(seen, f"what held {data['age_days']:.0f} days ago", asked, Gap.STALE)
+    return Ruling(Standing.PASS, seen, "it held with the model as it answers now", asked)
+
+
 _WEIGHT = {"light": 0, "standard": 1, "regulated": 2}
 
 RULES: Mapping[str, Rule] = {
@@ -256,5 +327,5 @@ RULES: Mapping[str, Rule] = {
     "EVAL-01": rule_ran, "EVAL-02": rule_critical, "EVAL-03": rule_regression,
     "EVAL-04": rule_judges, "EVAL-06": rule_findings, "EVAL-07": rule_mix, "EVAL-09": rule_findings,
     "PRS-01": rule_parse, "PRS-02": rule_findings, "DOM-01": rule_findings, "DOM-02": rule_findings,
-    "ROLL-06": rule_findings, "CAP-01": rule_findings, "RUN-01": rule_findings,
+    "ROLL-06": rule_findings, "CAP-01": rule_findings, "RUN-01": rule_findings, "OBS-05": rule_rerun,
 }  # fmt: skip

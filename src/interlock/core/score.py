@@ -130,14 +130,15 @@ class CaseResult:
 
     def marks(self, scorer: str = "case") -> tuple[float, ...]:
         """1 for each unbroken trial that passed this scorer, 0 for each that failed; none for one without a score."""
-        return tuple(mark for i in self.ran if (mark := self._mark(i, scorer)) is not None)
+        return tuple(mark for i in self.ran if (mark := self.mark(i, scorer)) is not None)
 
     def passed(self, scorer: str = "case") -> bool | None:
         """Whether every unbroken trial passed; None when nothing was scored."""
         value = self.value(scorer)
         return None if value is None else value == 1.0
 
-    def _mark(self, trial: int, scorer: str) -> float | None:
+    def mark(self, trial: int, scorer: str = "case") -> float | None:
+        """Whether one unbroken trial passed this scorer, as 1 or 0; None when nothing was scored."""
         scored = [score for score in self.scores[trial] if isinstance(score, Scored)]
         errors = [score for score in self.scores[trial] if isinstance(score, Unscored) and score.state is Absent.ERROR]
         if scorer == "case":

@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from interlock.core.binding import LabelStr, Str, Strict
 from interlock.core.digest import Digest, of_value
@@ -115,6 +115,19 @@ class Slice(Strict):
     key: LabelStr = Field(default="slice", description="slices of one key divide the traffic: their shares sum to 1")
     critical: bool = False
     owner: Str | None = None
+    estimand: Literal["population", "census"] = Field(
+        default="population",
+        description="`census`: these cases are the requirement itself, nothing is claimed of others",
+    )
+    needs: int | None = Field(
+        default=None, ge=1, le=50, description="census: trials of each case that must pass; all, where it is left out"
+    )
+
+    @model_validator(mode="after")
+    def _needs_a_census(self) -> "Slice":
+        if self.needs is not None and self.estimand != "census":
+            raise ValueError("`needs` counts the trials of each case; it goes with `estimand: census`")
+        return self
 
 
 class Requirement(Strict):
@@ -193,11 +206,12 @@ class Suite:
         return tuple(case for case in self.cases if name in case.slices)
 
     def floors(self, piece: Slice) -> dict[str, float]:
-        """The floors of a slice by scorer: its own, and of scorers it has none for those of `*`, unless it is critical."""
+        """The floors of a slice by scorer: its own, and of scorers it has none for those of `*`, unless each of its cases counts."""
+        each = piece.critical or piece.estimand == "census"
         general: dict[str, float] = {}
         own: dict[str, float] = {}
         for row in self.requirements:
-            if row.floor is not None and row.slice == "*" and not piece.critical:
+            if row.floor is not None and row.slice == "*" and not each:
                 general[row.scorer] = max(general.get(row.scorer, 0.0), row.floor)
             if row.floor is not None and row.slice == piece.id:
                 own[row.scorer] = max(own.get(row.scorer, 0.0), row.floor)

@@ -15,6 +15,7 @@ from interlock.core.rules import RULES, Standing
 from interlock.core.verdict import Finding, Outcome, Verdict, Waiver, best_evidence, judge, valid_until, word_of
 from interlock.ports import Records
 from interlock.services.history import approvals_of, last_ready, proven_pairs, reasons_of
+from interlock.services.rerun import rerun_input
 from interlock.services.shelf import fetch
 from interlock.services.snapshot import snapshot
 from interlock.services.waive import open_waivers
@@ -145,6 +146,7 @@ _INPUTS: Mapping[str, Callable[[Subject, Records], str]] = {
     "approvals": _approvals,
     "waivers": _waivers,
     "bars": _bars,
+    "rerun": lambda subject, records: rerun_input(records, subject.bundle, subject.app, subject.limits),
     "ways": lambda subject, records: of_value(
         [part.value for part in unproven_ways_back(subject, records)], domain="interlock.ways.v1"
     ),

@@ -35,6 +35,11 @@ def lowered_bars(old: Loaded | None, new: Loaded) -> list[LoweredBar]:
     ]
 
 
+def lowered_suites(old: Loaded, new: Loaded) -> list[str]:
+    """The bars of the suites alone that are lower than before, in words."""
+    return list(_suites(old, new))
+
+
 # ── evals ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -113,6 +118,10 @@ def _slice(old: Slice, new: Slice | None) -> Iterator[str]:
         yield f"slice `{old.id}` removed" + (" (it was critical)" if old.critical else "")
     elif old.critical and not new.critical:
         yield f"slice `{old.id}` is no longer critical"
+    if new is not None and old.estimand != new.estimand and new.estimand == "census":
+        yield f"slice `{old.id}` became a census: it claims nothing of other cases any more"
+    elif new is not None and old.estimand == "census" == new.estimand and (old.needs or 51) > (new.needs or 51):
+        yield f"slice `{old.id}` needs fewer trials of each case: {old.needs or 'all'} → {new.needs}"
 
 
 def _floors(suite: Suite) -> dict[tuple[str, str], float]:

@@ -150,7 +150,7 @@ def plan_check(desk: Desk, environments: Sequence[str], *, again: bool = False) 
                 absent(check, s, inputs(s, desk.records, ("live",))) is None for s in map(desk.subject, environments)
             ):
                 owed[id] = Owed(id, Gap.BROKEN, desk.locked, tuple(part.value for part in Part if part in check.reads))
-    measurer = _measurer(desk)
+    measurer = measurer_of(desk)
     ids = [id for id, row in owed.items() if row.can_measure]
     cost = measurer.plan(desk.loaded, ids, _baselines(desk, environments), again=again)
     return CheckPlan(
@@ -199,7 +199,8 @@ def _baselines(desk: Desk, environments: Sequence[str]) -> dict[Digest, list[str
     return found
 
 
-def _measurer(desk: Desk) -> Measurer:
+def measurer_of(desk: Desk) -> Measurer:
+    """What runs the suites and probes of the bundle on the desk."""
     named = frozenset(desk.loaded.bundle.paths()) | {entry.path for entry in desk.resolved.app_files}
     return Measurer(desk.manifest, desk.resolved.app, desk.records, desk.bench, desk.progress, named)
 
@@ -230,7 +231,7 @@ async def check(
         if id in STATIC:
             _store(desk, environments[0], desk.loaded.bundle, id, STATIC[id](static), METHODS.get(id, Method.MEASURED))
             done.append(id)
-    measurer = _measurer(desk)
+    measurer = measurer_of(desk)
     total = Measured()
     wanted = [id for id in plan.measure if BY_ID[id].instrument in ("eval", "probe")]
     if wanted and desk.locked:

@@ -10,13 +10,27 @@ from interlock.core.checks import Limits
 from interlock.core.comparison import Paired, Row, decide, paired_from_trials
 from interlock.core.digest import of_value
 from interlock.core.estimate import clopper_pearson
+from interlock.core.repeats import Repeated, census
 from interlock.core.score import CaseResult
 from interlock.core.suite import Case, Slice, Suite, SuiteKind
 from interlock.services.case_rows import flaky_cases, flipped_cases
+from interlock.services.eval_views import (
+    HALVES,
+    Value,
+    census_row,
+    decision_row,
+    exploratory_rows,
+    headline_data,
+    repeats_data,
+    tries,
+    undeclared,
+    wrong_answer,
+)
 from interlock.services.evaluate import Run
 
 _ABSTENTION = frozenset({SuiteKind.GOLD, SuiteKind.ADVERSARIAL, SuiteKind.REGRESSION})
-_PAIRED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
+PAIRED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
+"""Kinds of suites on which two bundles are compared."""
 
 
 class _Mark(Enum):
@@ -128,6 +142,11 @@ def _slice(run: Run, suite: Suite, piece: Slice) -> dict[str, Any]:
     passes, n = found[_Mark.PASSED], found[_Mark.PASSED] + found[_Mark.FAILED]
     row = _row(suite, piece, passes, n, found[_Mark.BROKEN], found[_Mark.UNSCORED], _floors(run, suite, piece, cases))
     row["failed"] = [case.id for case in cases if _mark(_result(run, suite, case)) is _Mark.FAILED]
+    tried = [tries(_result(run, suite, case)) for case in cases]
+    row["repeats"] = repeats_data(tried)
+    if piece.estimand == "census":
+        met = census(tried, piece.needs)
+        row["census"] = {"needs": piece.needs, "cases": met.cases, "short": list(met.short), "open": list(met.open)}
     return row
 
 
@@ -153,7 +172,7 @@ def _row(
 
 
 def _floors(run: Run, suite: Suite, piece: Slice, cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """The floors of a slice: its own, and of scorers that it has no own one for those of `*`, unless it is critical."""
+    """The floors of a slice: its own, and of scorers that it has no own one for those of `*`, unless each of its cases counts."""
     rows = []
     for scorer, floor in suite.floors(piece).items():
         found = _units(run, suite, cases, scorer)
@@ -167,11 +186,13 @@ def _abstention(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
 
     should: cases that permit `abstain` and not `answer`; kept only if every repeat abstained or escalated. wrongly:
     cases that permit `answer` alone; refused if at least half of the repeats did. A repeat that the app failed by itself
-    neither abstained nor answered.
+    neither abstained nor answered. answered: of the cases that permit `answer` alone and were answered by the majority
+    of their repeats, those that were answered wrongly: fewer than half of the answers passed.
     """
     should: dict[tuple[str, ...], list[_Mark]] = {}
     scope: dict[tuple[str, ...], list[_Mark]] = {}
-    missed, refused_ids = [], []
+    said: dict[tuple[str, ...], list[_Mark]] = {}
+    missed, refused_ids, wrong_ids = [], [], []
     for suite in suites:
         for case in suite.cases:
             permitted = set(case.expect.outcomes)
@@ -190,8 +211,13 @@ def _abstention(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
                 mark = _Mark.FAILED if refused else _Mark.PASSED if whole else _Mark.BROKEN
                 scope.setdefault(unit, []).append(mark)
                 refused_ids += [case.id] if mark is _Mark.FAILED else []
+                wrong = wrong_answer(result)
+                if 2 * sum(answers) > len(answers) and wrong is not None:
+                    said.setdefault(unit, []).append(_Mark.FAILED if wrong > 0.5 else _Mark.PASSED)
+                    wrong_ids += [case.id] if wrong > 0.5 else []
     kept = Counter(_together(marks) for marks in should.values())
     in_scope = Counter(_together(marks) for marks in scope.values())
+    answered = Counter(_together(marks) for marks in said.values())
     return {
         "should": {
             "passes": kept[_Mark.PASSED],
@@ -204,6 +230,11 @@ def _abstention(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
             "n": in_scope[_Mark.PASSED] + in_scope[_Mark.FAILED],
             "broken": in_scope[_Mark.BROKEN],
             "failed": refused_ids,
+        },
+        "answered": {
+            "wrong": answered[_Mark.FAILED],
+            "n": answered[_Mark.PASSED] + answered[_Mark.FAILED],
+            "failed": wrong_ids,
         },
     }
 
@@ -231,66 +262,55 @@ def _parsed(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
 # ── Two runs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def slice_names(suites: Sequence[Suite]) -> list[tuple[str, Suite, Slice]]:
+    """Every slice of the suites that are compared, with the name that it has among all of them."""
+    paired = [(suite, piece) for suite in suites if suite.kind in PAIRED for piece in suite.slices]
+    names = Counter(piece.id for _, piece in paired)
+    return [(piece.id if names[piece.id] == 1 else f"{suite.name}/{piece.id}", suite, piece) for suite, piece in paired]
+
+
 def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping[str, Any]:
     """The data of EVAL-03: the gold and regression suites of the candidate, paired case by case with the baseline.
 
     A case that broke in either run is unpaired, and the comparison takes it for the worst that it could have been.
-    A suite that the baseline did not run with the same content has no pair, so its slices stay owed.
+    A suite that the baseline did not run with the same content has no pair, so its slices stay owed. A census is
+    compared case by case and is outside the family of the others. `halves` are the two ways of being wrong, over the
+    cases that have an answer; `exploratory` and `headline` inform.
     """
-    names = Counter(piece.id for suite in candidate.suites if suite.kind in _PAIRED for piece in suite.slices)
     pairs: dict[str, Paired] = {}
     margins: dict[str, float] = {}
     about: dict[str, dict[str, Any]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     same = {suite.name: suite.digest for suite in baseline.suites}
-    everything: list[tuple[Suite, Case]] = []
-    for suite in candidate.suites:
-        if suite.kind not in _PAIRED:
-            continue
-        comparable = same.get(suite.name) == suite.digest
-        if comparable:
-            everything += [(suite, case) for case in suite.cases]
-        for piece in suite.slices:
-            name = piece.id if names[piece.id] == 1 else f"{suite.name}/{piece.id}"
-            cases = [(suite, case) for case in suite.of_slice(piece.id)] if comparable else []
-            pairs[name] = _pair(baseline, candidate, cases)
-            margins[name] = suite.margin(piece.id, limits.default_margin)
-            broke, fixed = _flips(baseline, candidate, cases)
-            about[name] = {
-                "suite": suite.name,
-                "title": piece.title,
-                "critical": piece.critical,
-                "share": piece.share,
-                "unpaired": pairs[name].unpaired,
-                "broke_cases": broke,
-                "fixed_cases": fixed,
-                "before": _rate(baseline, suite, cases),
-                "after": _rate(candidate, suite, cases),
-            }
-    rows = []
+    named = slice_names(candidate.suites)
+    comparable = [suite for suite in candidate.suites if suite.kind in PAIRED and same.get(suite.name) == suite.digest]
+    ran_alike = {suite.name for suite in comparable}
+    everything = [(suite, case) for suite in comparable for case in suite.cases]
+    for name, suite, piece in named:
+        cases = [(suite, case) for case in suite.of_slice(piece.id)] if suite.name in ran_alike else []
+        pair = _pair(baseline, candidate, cases)
+        broke, fixed = _flips(baseline, candidate, cases)
+        about[name] = {
+            "suite": suite.name, "title": piece.title, "critical": piece.critical, "share": piece.share,
+            "estimand": piece.estimand, "unpaired": pair.unpaired, "broke_cases": broke, "fixed_cases": fixed,
+            "before": _rate(baseline, suite, cases), "after": _rate(candidate, suite, cases),
+        }  # fmt: skip
+        if piece.estimand == "census":
+            rows[name] = census_row(name, piece, *(_tried(run, cases) for run in (baseline, candidate)))
+        else:
+            pairs[name], margins[name] = pair, suite.margin(piece.id, limits.default_margin)
     for name, decision in (decide(pairs, margins) if pairs else {}).items():
-        rows.append(
-            {
-                **about[name],
-                "slice": name,
-                "verdict": decision.verdict,
-                "n": decision.n,
-                "broke": decision.broke,
-                "fixed": decision.fixed,
-                "delta": decision.delta,
-                "low": decision.low,
-                "high": decision.high,
-                "p_holm": decision.p_holm,
-                "margin": decision.margin,
-                "decides_at": decision.decides_at,
-                "smallest_drop": decision.smallest_drop,
-                "why": decision.why,
-            }
-        )
+        rows[name] = decision_row(decision, pairs[name])
     whole = _pair(baseline, candidate, everything)
     return {
         "baseline": baseline.bundle or of_value(dict(baseline.upstream), domain="interlock.scope.v1"),
-        "slices": rows,
+        "slices": [{**about[name], **rows[name]} for name, *_ in named],
         "flips": flipped_cases(baseline, candidate, everything),
+        "halves": _halves(baseline, candidate, everything, limits),
+        "exploratory": exploratory_rows(
+            {name: _pair(baseline, candidate, cases) for name, cases in undeclared(everything).items()}
+        ),
+        "headline": _headline(ran_alike, named, pairs),
         "overall": {
             "n": whole.n,
             "broke": whole.broke,
@@ -309,8 +329,40 @@ def _rate(run: Run, suite: Suite, cases: Sequence[tuple[Suite, Case]]) -> dict[s
     return {"passes": passes, "n": n, "low": interval.low, "high": interval.high}
 
 
-def _pair(baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]]) -> Paired:
-    before, after = _rows(baseline, cases), _rows(candidate, cases)
+def _tried(run: Run, cases: Sequence[tuple[Suite, Case]]) -> list[Repeated]:
+    return [tries(_result(run, suite, case)) for suite, case in cases]
+
+
+def _halves(
+    baseline: Run, candidate: Run, everything: Sequence[tuple[Suite, Case]], limits: Limits
+) -> list[Mapping[str, Any]]:
+    """Wrong answers and refusals, over the cases that have an answer, each held to the widest margin of their slices."""
+    cases = [(suite, case) for suite, case in everything if set(case.expect.outcomes) == {"answer"}]
+    if not cases:
+        return []
+    margin = max(suite.margin(name, limits.default_margin) for suite, case in cases for name in case.slices)
+    pairs = {name: _pair(baseline, candidate, cases, value) for name, value in HALVES.items()}
+    found = decide(pairs, dict.fromkeys(pairs, margin))
+    return [decision_row(decision, pairs[name]) for name, decision in found.items()]
+
+
+def _headline(
+    suites: set[str], named: Sequence[tuple[str, Suite, Slice]], pairs: Mapping[str, Paired]
+) -> Mapping[str, Any] | None:
+    """Weighted by declared shares; None where none is declared, or where slices with a share have cases in common."""
+    weighted = [
+        (name, suite, piece) for name, suite, piece in named if piece.share and name in pairs and suite.name in suites
+    ]
+    cases = [(suite.name, case.id) for _, suite, piece in weighted for case in suite.of_slice(piece.id)]
+    if not weighted or len(set(cases)) < len(cases) or len({suite.name for _, suite, _ in weighted}) > 1:
+        return None
+    return headline_data({name: (piece.share or 0.0, pairs[name]) for name, _, piece in weighted})
+
+
+def _pair(
+    baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]], value: Value = CaseResult.value
+) -> Paired:
+    before, after = _rows(baseline, cases, value), _rows(candidate, cases, value)
     judged = {row[0] for row in before} | {row[0] for row in after}
     lost = sum(
         f"{suite.name}/{case.id}" not in judged
@@ -321,12 +373,12 @@ def _pair(baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]]) ->
     return replace(paired, unpaired=paired.unpaired + lost) if lost else paired
 
 
-def _rows(run: Run, cases: Sequence[tuple[Suite, Case]]) -> list[Row]:
+def _rows(run: Run, cases: Sequence[tuple[Suite, Case]], of: Value = CaseResult.value) -> list[Row]:
     """The mean over a case's trials; a case that broke, without one failure to show, says nothing."""
     rows: list[Row] = []
     for suite, case in cases:
         result = _result(run, suite, case)
-        value = result.value()
+        value = of(result)
         if value is not None and _mark(result) is not _Mark.BROKEN:
             rows.append((f"{suite.name}/{case.id}", case.cluster, value))
     return rows

@@ -82,12 +82,17 @@ def _trial_key(upstream: bytes, case: Case, repeat: int) -> Digest:
     return of_bytes(b"interlock.trial.v1\0" + named)
 
 
+def trial_keys(suites: Sequence[Suite], upstream: Mapping[str, str], repeats: int) -> set[Digest]:
+    """The names of all trials of these suites, the repeats of each case included."""
+    shared = canonical(dict(upstream))
+    return {_trial_key(shared, case, r) for suite in suites for case in suite.cases for r in range(repeats)}
+
+
 def plan_run(
     loaded: "Loaded", suites: Sequence[Suite], *, upstream: Mapping[str, str], trials: TrialStore, run: RunSpec
 ) -> RunPlan:
     """What `evaluate` would ask with the same arguments; asks and spends nothing."""
-    shared = canonical(dict(upstream))
-    keys = {_trial_key(shared, case, r) for suite in suites for case in suite.cases for r in range(run.repeats)}
+    keys = trial_keys(suites, upstream, run.repeats)
     known = trials.find(keys)
     asked = len(keys) - len(known)
     busiest = max((attempt.trial.calls for attempt in known.values()), default=0)

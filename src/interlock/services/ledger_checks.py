@@ -14,6 +14,7 @@ from interlock.services.assess import Subject, baseline, changed_parts, evals_do
 from interlock.services.bars import lowered_bars
 from interlock.services.history import approvals_of, authors_of, last_ready, proven_pairs, reasons_of
 from interlock.services.parts import Loaded, load_parts
+from interlock.services.rerun import rerun_data
 from interlock.services.shelf import fetch
 from interlock.services.waive import open_waivers
 
@@ -155,6 +156,11 @@ def ways_back_proven(context: LedgerContext) -> Mapping[str, Any]:
     )  # fmt: skip
 
 
+def suite_rerun(context: LedgerContext) -> Mapping[str, Any]:
+    """OBS-05: when the whole suite was last asked anew on exactly these bytes."""
+    return rerun_data(context.records, context.subject.bundle, context.subject.app, context.subject.limits)
+
+
 LEDGER: Mapping[str, Callable[[LedgerContext], Mapping[str, Any]]] = {
     "GOV-01": signed,
     "GOV-02": approved,
@@ -163,4 +169,5 @@ LEDGER: Mapping[str, Callable[[LedgerContext], Mapping[str, Any]]] = {
     "CMP-03": pairs_proven,
     "EVAL-06": bars_kept,
     "ROLL-06": ways_back_proven,
+    "OBS-05": suite_rerun,
 }

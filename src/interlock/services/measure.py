@@ -9,20 +9,26 @@ from typing import Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest, of_value
-from interlock.core.errors import TargetError
-from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part, Price, TargetSpec
+from interlock.core.errors import TargetError, UsageError
+from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part, Price, RunSpec, TargetSpec
 from interlock.core.suite import Suite, SuiteKind
 from interlock.ports import Attempt, Bench, LiveChat, Progress, Records, Target, TrialStore
 from interlock.services.calls import RecordedChat, parse_recordings
+from interlock.services.drift import AGAINST_ITSELF, DatedTrials, can_move, measure_itself, within_window
 from interlock.services.eval_measures import measure_regression, measure_suite
-from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run
+from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
 from interlock.services.parts import Loaded, load_parts
+from interlock.services.preregister import loosened_since, register, terms_of
 from interlock.services.probes import measure_fuzz, measure_safe_path, probe, probe_cases
+from interlock.services.rerun import full_scope
 from interlock.services.shelf import fetch
 
 REGRESSION = "EVAL-03"
 SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-02", "PRS-01"})
 PROBED = frozenset({"PRS-01", "PRS-02"})
+TERMED = frozenset({"EVAL-02", "SAFE-02"})
+"""Checks of one run that name the plan under which it was made."""
+MOST_REPEATS = 50
 ASKS_HERE = frozenset({"python", "openai"})
 """Kinds of targets that ask their model through the run's own chat, where a probe can spoil the output."""
 
@@ -91,7 +97,7 @@ class Measurer:
         self, loaded: Loaded, checks: Sequence[str], baselines: Mapping[Digest, Sequence[str]], *, again: bool
     ) -> RunPlan:
         """What measuring these checks would ask and cost at most."""
-        trials = self._fresh(loaded, again=again)
+        trials = self._fresh(loaded, checks, baselines, again=again)
         none = RunPlan(0, 0, 0, 0.0, 0.0)
         plans = [none]
         if _asks(checks):
@@ -124,14 +130,20 @@ class Measurer:
         Raises: CapError when a cap is set and the price of a call that could be made is not known.
         """
         data: dict[str, dict[str, Mapping[str, Any]]] = {}
-        trials = self._fresh(loaded, again=again)
+        trials = self._fresh(loaded, checks, baselines, again=again)
         total, run = Measured(), None
+        fixed: dict[str, Any] = {}
         if _asks(checks):
-            run, spent = await self._run(loaded, loaded, trials)
+            terms = self.terms(loaded, baselines if REGRESSION in checks else ())
+            fixed = {
+                "after_seeing": list(loosened_since(self.records, loaded, terms)),
+                "plan": register(self.records, terms),
+            }
+            run, spent = await self._run(loaded, loaded, trials, plan=fixed["plan"])
             total = total.plus(spent)
             for id, row in measure_suite(run).items():
                 if id in checks:
-                    data[id] = {"": row}
+                    data[id] = {"": {**row, **fixed} if id in TERMED else row}
         if PROBED.intersection(checks):
             fuzz, safe = await self._probe(loaded)
             if "PRS-01" in data:
@@ -143,18 +155,53 @@ class Measurer:
                 old, tree = fetch(self.records, digest)
                 # The old runtime parts before the new suites: the same questions for both.
                 before = load_parts(old.with_part(Part.EVALS, loaded.bundle), _Both(tree, loaded.tree, loaded.bundle))
-                old_run, spent = await self._run(before, loaded, trials)
+                old_run, spent = await self._run(before, loaded, trials, plan=fixed["plan"])
                 total = total.plus(spent)
-                row = {**measure_regression(old_run, run, loaded.release.limits), "baseline": digest}
+                row = {**measure_regression(old_run, run, loaded.release.limits), "baseline": digest, **fixed}
                 data.setdefault(REGRESSION, {}).update(dict.fromkeys(environments, row))
         return replace(total, data=data)
 
     async def run(self, loaded: Loaded) -> Run:
         """Run the suites that are loaded, reusing fresh replies; for a smoke set."""
-        return (await self._run(loaded, loaded, self._fresh(loaded, again=False)))[0]
+        return (await self._run(loaded, loaded, self._fresh(loaded, (), (), again=False)))[0]
 
-    async def _run(self, loaded: Loaded, asking: Loaded, trials: TrialStore) -> tuple[Run, Measured]:
+    def terms(self, loaded: Loaded, baselines: Iterable[Digest]) -> Mapping[str, Any]:
+        """What a run is judged by, before it is made."""
+        upstream, repeats = self.upstream(loaded.bundle), self.manifest.run.repeats
+        return terms_of(loaded, upstream=upstream, repeats=repeats, baselines=baselines)
+
+    async def against_itself(self, loaded: Loaded) -> tuple[Mapping[str, Any], Measured]:
+        """An A/A run: twice the repeats, the second half compared with the first; what came of it becomes a fact.
+
+        Raises: UsageError where nothing would be asked anew, or the repeats would be too many.
+        """
+        manifest, repeats = self.manifest, self.manifest.run.repeats
+        if manifest.run.calls == "replay" or manifest.target.kind == "recorded":
+            raise UsageError(
+                "an A/A run asks the app anew, and here replies are only replayed",
+                hint="set `run.calls` to live or record, or declare what you expect: interlock plan --discordance 0.05",
+            )
+        if 2 * repeats > MOST_REPEATS:
+            raise UsageError(
+                f"an A/A run of {repeats} repeats asks each case {2 * repeats} times", hint="lower `run.repeats`"
+            )
+        trials = FreshTrials(self.records.trials, self._now() - self._window(loaded))
+        twice = manifest.run.model_copy(update={"repeats": 2 * repeats})
+        run, spent = await self._run(loaded, loaded, trials, spec=twice)
+        found = measure_itself(run, repeats, loaded.release.limits.default_margin)
+        self.records.ledger.append(
+            AGAINST_ITSELF,
+            {"bundle": loaded.bundle.digest, "run": run.id, **found},
+            actor=self.records.actor,
+            at=self._now(),
+        )
+        return found, spent
+
+    async def _run(
+        self, loaded: Loaded, asking: Loaded, trials: TrialStore, *, plan: str = "", spec: RunSpec | None = None
+    ) -> tuple[Run, Measured]:
         suites = self.suites(asking)
+        dated = DatedTrials(trials)
         upstream = self.upstream(loaded.bundle)
         run_id = self._run_id(upstream, suites)
         root = self.bench.assemble(loaded.bundle, loaded.tree)
@@ -167,8 +214,8 @@ class Measurer:
                 root=root,
                 target=target,
                 chat=chat,
-                trials=trials,
-                run=self.manifest.run,
+                trials=dated,
+                run=spec or self.manifest.run,
                 run_id=run_id,
                 upstream=upstream,
                 scorers=self.bench.scorers(loaded.output_schema),
@@ -186,12 +233,14 @@ class Measurer:
             suite.kind.value: sum(bool(run.results[f"{suite.name}/{case.id}"].ran) for case in suite.cases)
             for suite in suites
         }
+        asked_bundle = loaded.bundle.with_part(Part.EVALS, asking.bundle)
         self.records.ledger.append(
             "run",
             {
                 "id": run_id, "bundle": loaded.bundle.digest, "evals": asking.bundle.components[Part.EVALS].digest,
                 "ran": ran, "calls": run.calls, "reused": run.reused, "cost_usd": run.cost_usd, "broken": dict(broken),
                 "truncated": run.truncated, "faults": dict(run.faults), "seconds": (run.finished - run.started).total_seconds(),
+                "plan": plan, "scope": full_scope(asked_bundle, self.app), "oldest": (dated.oldest or run.started).isoformat(),
             },
             actor=self.records.actor,
             at=self.records.clock.now(),
@@ -271,10 +320,29 @@ class Measurer:
         finished = sum(fact.body["id"].startswith(base) for fact in self.records.ledger.facts("run"))
         return f"{base}-{finished + 1}"
 
-    def _fresh(self, loaded: Loaded, *, again: bool) -> FreshTrials:
-        now = self.records.clock.now()
-        age = timedelta(0) if again else timedelta(days=loaded.release.limits.evidence_days)
-        return FreshTrials(self.records.trials, now - age)
+    def _fresh(self, loaded: Loaded, checks: Sequence[str], baselines: Iterable[Digest], *, again: bool) -> FreshTrials:
+        """The stored trials that a run may reuse: young enough to be evidence and, where bundles are compared, close in time."""
+        now = self._now()
+        fresh = FreshTrials(
+            self.records.trials, now if again else now - timedelta(days=loaded.release.limits.evidence_days)
+        )
+        if again or REGRESSION not in checks:
+            return fresh
+        bundles = [loaded.bundle, *(fetch(self.records, old)[0] for old in baselines)]
+        if len(bundles) == 1 or not any(can_move(self.manifest, bundle) for bundle in bundles):
+            return fresh
+        suites, repeats = self.suites(loaded), self.manifest.run.repeats
+        arms = [trial_keys(suites, self.upstream(bundle), repeats) for bundle in bundles]
+        window = self._window(loaded)
+        # INVARIANT: what moved by itself between two days must not look like what the change did.
+        close = within_window(fresh, arms, now=now, window=window)
+        return fresh if close else FreshTrials(self.records.trials, max(fresh.not_before, now - window))
+
+    def _now(self) -> datetime:
+        return self.records.clock.now()
+
+    def _window(self, loaded: Loaded) -> timedelta:
+        return timedelta(days=loaded.release.limits.drift_days)
 
 
 def _asks(checks: Sequence[str]) -> bool:
