@@ -108,7 +108,7 @@ def build() -> "App":
         help="Is this release bundle safe to operate?",
         version=__version__,
         help_format="plaintext",
-        help_epilogue=EXIT_CODES,
+        help_epilogue=" ".join(EXIT_CODES.split()),  # wrapped by the terminal
         result_action="return_value",
         suppress_keyboard_interrupt=False,  # `run` says what was kept
     )
