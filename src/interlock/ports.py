@@ -273,6 +273,10 @@ class Bench(Protocol):
         """Whether an assembled folder still holds exactly the files of the bundle."""
         ...
 
+    def discard(self, bundle: Bundle) -> None:
+        """Remove an assembled folder that nobody needs again."""
+        ...
+
     def target(self, spec: TargetSpec) -> Target:
         """The way to the app."""
         ...

@@ -102,6 +102,12 @@ class WorkBench:
         """Whether an assembled folder still holds exactly the files of the bundle."""
         return holds(sorted(bundle.paths()), tree, root)
 
+    def discard(self, bundle: Bundle) -> None:
+        """Remove an assembled folder; what is not there is as good."""
+        from shutil import rmtree
+
+        rmtree(self.settings.state / "bundles" / short(bundle.digest), ignore_errors=True)
+
     def target(self, spec: TargetSpec) -> Target:
         """The way to the app."""
         from interlock.adapters.targets import open_target

@@ -264,6 +264,7 @@ class LimitsSpec(Strict):
     default_margin: Rate = None
     share_distance_max: Rate = None
     traffic_days: Days = None
+    mutants_killed_min: Rate = None
     cover_min: Count = None
     evidence_days: Days = None
     drift_days: Days = None

@@ -115,6 +115,9 @@ class Slice(Strict):
     key: LabelStr = Field(default="slice", description="slices of one key divide the traffic: their shares sum to 1")
     critical: bool = False
     owner: Str | None = None
+    against_fallback: Literal["beats", "matches"] | None = Field(
+        default=None, description="what is claimed of the AI against the path without it (EVAL-08)"
+    )
     estimand: Literal["population", "census"] = Field(
         default="population",
         description="`census`: these cases are the requirement itself, nothing is claimed of others",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from interlock.core.document import Document
@@ -63,9 +64,16 @@ def parse_yaml(text: str, file: str) -> Document:
         file: the name that errors give.
     Raises: DocumentError for anything that is malformed, hidden, repeated, or read differently by another reader.
 
+    The same text under the same name is the same document, and is read once: nobody changes the value of a document.
+
     >>> parse_yaml('part: {version: "1.10", k: 4}', "x.yaml").value
     {'part': {'version': '1.10', 'k': 4}}
     """
+    return _parsed(text, file)
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, file: str) -> Document:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 

@@ -11,6 +11,7 @@ from interlock.core.checks import NEVER_WAIVED, Check, Level, Limits, level_in, 
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import LedgerError
 from interlock.core.manifest import EnvironmentSpec, Part, Profile
+from interlock.core.mutation import mutants_digest
 from interlock.core.rules import RULES, Standing
 from interlock.core.verdict import Finding, Outcome, Verdict, Waiver, best_evidence, judge, valid_until, word_of
 from interlock.ports import Records
@@ -137,6 +138,7 @@ def unproven_ways_back(subject: Subject, records: Records) -> tuple[Part, ...]:
 _INPUTS: Mapping[str, Callable[[Subject, Records], str]] = {
     "app": lambda subject, _: subject.app,
     "lock": lambda subject, _: "same" if subject.locked else "differs",
+    "mutants": lambda subject, _: mutants_digest(subject.bundle.components),
     "paths": lambda subject, _: of_value(sorted(subject.bundle.paths()), domain="interlock.paths.v1"),
     "constraints": lambda subject, _: of_value(subject.bundle.constraints, domain="interlock.constraints.v1"),
     "live": lambda subject, records: baseline(subject, records) or "none",

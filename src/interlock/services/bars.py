@@ -122,6 +122,9 @@ def _slice(old: Slice, new: Slice | None) -> Iterator[str]:
         yield f"slice `{old.id}` became a census: it claims nothing of other cases any more"
     elif new is not None and old.estimand == "census" == new.estimand and (old.needs or 51) > (new.needs or 51):
         yield f"slice `{old.id}` needs fewer trials of each case: {old.needs or 'all'} → {new.needs}"
+    claims = {None: 0, "matches": 1, "beats": 2}
+    if new is not None and claims[new.against_fallback] < claims[old.against_fallback]:
+        yield f"slice `{old.id}` claimed `{old.against_fallback}` against the path without AI, and now `{new.against_fallback or 'nothing'}`"
 
 
 def _floors(suite: Suite) -> dict[tuple[str, str], float]:

@@ -18,7 +18,7 @@ from interlock.services.assess import Subject, absent, assess, baseline, find, h
 from interlock.services.history import readings, record_check
 from interlock.services.ledger_checks import LEDGER, LedgerContext
 from interlock.services.lock import Resolved
-from interlock.services.measure import REGRESSION, SUITE_CHECKS, Measured, Measurer
+from interlock.services.measure import FALLBACK, REGRESSION, SUITE_CHECKS, Measured, Measurer
 from interlock.services.parts import Loaded, Release, StaticContext, load_parts
 from interlock.services.shelf import ShelfTree, fetch, keep
 from interlock.services.snapshot import snapshot
@@ -140,11 +140,11 @@ def plan_check(desk: Desk, environments: Sequence[str], *, again: bool = False) 
                 continue
             gap = _gap(check, subject, named, desk.records, again=again)
             if gap is not None and check.id not in owed:
-                can = check.instrument is not None and (desk.locked or check.id in STATIC)
+                can = check.instrument not in (None, "mutation") and (desk.locked or check.id in STATIC)
                 owed[check.id] = Owed(check.id, gap, can, tuple(part.value for part in Part if part in check.reads))
     if any(id in SUITE_CHECKS and row.gap is Gap.BROKEN for id, row in owed.items()):
         # INVARIANT: one run answers them all. What a broken run said of one check is not kept beside a later run's word.
-        for id in sorted(SUITE_CHECKS | {REGRESSION}):
+        for id in sorted(SUITE_CHECKS | {REGRESSION, FALLBACK}):
             check = BY_ID[id]
             if id not in owed and any(
                 absent(check, s, inputs(s, desk.records, ("live",))) is None for s in map(desk.subject, environments)
@@ -229,7 +229,7 @@ async def check(
     )  # fmt: skip
     for id in plan.measure:
         if id in STATIC:
-            _store(desk, environments[0], desk.loaded.bundle, id, STATIC[id](static), METHODS.get(id, Method.MEASURED))
+            store(desk, environments[0], desk.loaded.bundle, id, STATIC[id](static), METHODS.get(id, Method.MEASURED))
             done.append(id)
     measurer = measurer_of(desk)
     total = Measured()
@@ -238,7 +238,7 @@ async def check(
         total = await measurer.measure(desk.loaded, wanted, _baselines(desk, environments), again=again)
         for id, rows in total.data.items():
             for environment, data in rows.items():
-                _store(
+                store(
                     desk, environment or environments[0], desk.loaded.bundle, id, data, Method.MEASURED, run=total.run
                 )
             done.append(id)
@@ -261,7 +261,7 @@ def _ask_ledger(desk: Desk, environments: Sequence[str], plan: CheckPlan) -> lis
             owed = id in plan.measure or _gap(check, subject, named, still, again=False) is not None
             if owed and absent(check, subject, named) is None:
                 data = measure(LedgerContext(subject, desk.loaded, desk.records))
-                _store(desk, environment, desk.loaded.bundle, id, data, Method.MEASURED)
+                store(desk, environment, desk.loaded.bundle, id, data, Method.MEASURED)
                 done.append(id)
     return done
 
@@ -281,14 +281,15 @@ async def _prove_ways_back(desk: Desk, environments: Sequence[str], measurer: Me
                 found = await measurer.measure(load_parts(hybrid, tree), wanted, {}, again=False)
                 for id, rows in found.data.items():
                     for data in rows.values():
-                        _store(desk, environments[0], hybrid, id, data, Method.MEASURED, run=found.run)
+                        store(desk, environments[0], hybrid, id, data, Method.MEASURED, run=found.run)
                 total = total.plus(replace(found, data={}))
     return total
 
 
-def _store(
+def store(
     desk: Desk, environment: str, bundle: Bundle, id: str, data: Mapping[str, Any], method: Method, *, run: str = ""
 ) -> None:
+    """Sign the data of one check as evidence for the bytes that it reads, and keep it."""
     subject = desk.subject(environment, bundle)
     scope, reads = scope_of(BY_ID[id], subject, inputs(subject, desk.records, BY_ID[id].inputs))
     evidence = Evidence(id, scope, reads, method, data, desk.records.clock.now(), run=run)

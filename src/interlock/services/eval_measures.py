@@ -392,3 +392,14 @@ def _flips(baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]]) -
     pairs = [(case_id, before[key], after[key]) for key, case_id in both if key in before and key in after]
     broke = [case_id for case_id, passed, passes in pairs if passed and not passes]
     return broke, [case_id for case_id, passed, passes in pairs if passes and not passed]
+
+
+def paired(before: Run, after: Run, cases: Sequence[tuple[Suite, Case]]) -> tuple[Paired, tuple[list[str], list[str]]]:
+    """The same cases in two runs, and the ids of those that flipped: right before only, right after only."""
+    return _pair(before, after, cases), _flips(before, after, cases)
+
+
+def passes_of(run: Run, suite: Suite, cases: Sequence[Case]) -> tuple[int, int]:
+    """Units that passed, and units that were judged, in one run."""
+    found = _units(run, suite, cases)
+    return found[_Mark.PASSED], found[_Mark.PASSED] + found[_Mark.FAILED]

@@ -12,9 +12,10 @@ from interlock.core.digest import Digest, of_value
 from interlock.core.errors import TargetError, UsageError
 from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part, Price, RunSpec, TargetSpec
 from interlock.core.suite import Suite, SuiteKind
-from interlock.ports import Attempt, Bench, LiveChat, Progress, Records, Target, TrialStore
-from interlock.services.calls import RecordedChat, parse_recordings
+from interlock.ports import Attempt, Bench, Chat, LiveChat, Progress, Records, Target, TrialStore
+from interlock.services.calls import NoChat, RecordedCall, RecordedChat, parse_recordings
 from interlock.services.drift import AGAINST_ITSELF, DatedTrials, can_move, measure_itself, within_window
+from interlock.services.eval_fallback import measure_fallback
 from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
 from interlock.services.parts import Loaded, load_parts
@@ -24,6 +25,7 @@ from interlock.services.rerun import full_scope
 from interlock.services.shelf import fetch
 
 REGRESSION = "EVAL-03"
+FALLBACK = "EVAL-08"
 SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-02", "PRS-01"})
 PROBED = frozenset({"PRS-01", "PRS-02"})
 TERMED = frozenset({"EVAL-02", "SAFE-02"})
@@ -83,10 +85,11 @@ class Measurer:
     progress: Progress
     named: frozenset[str] = frozenset()
     """Files that the bundle or the app build names: what may run."""
+    _recorded: Mapping[str, RecordedCall] | None = field(default=None, init=False, repr=False)
 
-    def upstream(self, bundle: Bundle) -> dict[str, str]:
-        """What shapes a reply: the runtime parts, the app build, and how the app is reached."""
-        target = of_value(self.manifest.target.model_dump(mode="json"), domain="interlock.target.v1")
+    def upstream(self, bundle: Bundle, spec: TargetSpec | None = None) -> dict[str, str]:
+        """What shapes a reply: the runtime parts, the app build, and how the app, or another target, is reached."""
+        target = of_value((spec or self.manifest.target).model_dump(mode="json"), domain="interlock.target.v1")
         return {**bundle.parts(RUNTIME_PARTS), "app": self.app, "target": target}
 
     def suites(self, loaded: Loaded) -> tuple[Suite, ...]:
@@ -108,6 +111,10 @@ class Measurer:
                 )
                 for bundle in bundles
             ]
+        if FALLBACK in checks and (arm := self.manifest.fallback) is not None:
+            upstream = self.upstream(loaded.bundle, arm)
+            plan = plan_run(loaded, gold(loaded.suites), upstream=upstream, trials=trials, run=self.manifest.run)
+            plans.append(replace(plan, calls_max=plan.asked, cost_max_usd=0.0))  # it has no model to ask
         costs = [plan.cost_max_usd for plan in plans]
         times = [plan.seconds for plan in plans]
         return RunPlan(
@@ -150,6 +157,10 @@ class Measurer:
                 data["PRS-01"] = {"": {**data["PRS-01"][""], "fuzz": fuzz}}
             if "PRS-02" in checks:
                 data["PRS-02"] = {"": safe}
+        if FALLBACK in checks and run is not None:
+            arm, spent = await self._fallback(loaded, trials)
+            total = total.plus(spent)
+            data[FALLBACK] = {"": measure_fallback(arm, run, loaded.release.limits)}
         if REGRESSION in checks and run is not None:
             for digest, environments in baselines.items():
                 old, tree = fetch(self.records, digest)
@@ -202,31 +213,8 @@ class Measurer:
     ) -> tuple[Run, Measured]:
         suites = self.suites(asking)
         dated = DatedTrials(trials)
-        upstream = self.upstream(loaded.bundle)
-        run_id = self._run_id(upstream, suites)
-        root = self.bench.assemble(loaded.bundle, loaded.tree)
-        target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
-        chat = self._chat(loaded, run_id, live)
-        try:
-            run = await evaluate(
-                loaded,
-                suites,
-                root=root,
-                target=target,
-                chat=chat,
-                trials=dated,
-                run=spec or self.manifest.run,
-                run_id=run_id,
-                upstream=upstream,
-                scorers=self.bench.scorers(loaded.output_schema),
-                clock=self.records.clock,
-                progress=self.progress,
-            )
-            self._same_bytes(loaded, root, target)
-        finally:
-            await target.close()
-            if live is not None:
-                await live.close()
+        run_id = self._run_id(self.upstream(loaded.bundle), suites)
+        run = await self._ask(loaded, suites, dated, run_id, spec=spec)
         results = run.results.values()
         broken = Counter(trial.broken.value for result in results for trial in result.trials if trial.broken)
         ran = {
@@ -249,6 +237,59 @@ class Measurer:
             {}, run_id, run.calls, run.reused, run.cost_usd, dict(broken), run.truncated, dict(run.faults)
         )
 
+    async def try_out(
+        self, loaded: Loaded, suites: Sequence[Suite], trials: TrialStore, *, purse: str, live: bool
+    ) -> Run:
+        """Run these suites on a bundle that nobody releases: no fact is kept of it.
+
+        Args:
+            purse: the id under which money counts, the same for all runs that share a cap.
+            live: whether what is not recorded may be asked, where the manifest permits it at all.
+        """
+        return await self._ask(loaded, suites, trials, purse, may_ask=live)
+
+    async def _fallback(self, loaded: Loaded, trials: TrialStore) -> tuple[Run | None, Measured]:
+        """The gold suites through the path without AI, which has no model to ask; None where none is declared."""
+        arm = self.manifest.fallback
+        if arm is None:
+            return None, Measured()
+        run_id = self._run_id(self.upstream(loaded.bundle, arm), gold(loaded.suites))
+        run = await self._ask(loaded, gold(loaded.suites), trials, run_id, arm)
+        broken = Counter(trial.broken.value for one in run.results.values() for trial in one.trials if trial.broken)
+        return run, Measured(
+            {}, run_id, run.calls, run.reused, run.cost_usd, dict(broken), run.truncated, dict(run.faults)
+        )
+
+    async def _ask(
+        self, loaded: Loaded, suites: Sequence[Suite], trials: TrialStore, run_id: str, arm: TargetSpec | None = None,
+        *, spec: RunSpec | None = None, may_ask: bool = True,
+    ) -> Run:  # fmt: skip
+        root = self.bench.assemble(loaded.bundle, loaded.tree)
+        target = self.bench.target(arm or self._spec(loaded.bundle))
+        live = self._live() if arm is None and may_ask else None
+        chat: Chat = self._chat(loaded, run_id, live) if arm is None else NoChat()
+        try:
+            run = await evaluate(
+                loaded,
+                suites,
+                root=root,
+                target=target,
+                chat=chat,
+                trials=trials,
+                run=spec or self.manifest.run,
+                run_id=run_id,
+                upstream=self.upstream(loaded.bundle, arm),
+                scorers=self.bench.scorers(loaded.output_schema),
+                clock=self.records.clock,
+                progress=self.progress,
+            )
+            self._same_bytes(loaded, root, target)
+        finally:
+            await target.close()
+            if live is not None:
+                await live.close()
+        return run
+
     def _same_bytes(self, loaded: Loaded, root: Path, target: Target) -> None:
         """Refuse a run that was not of the bytes that it would be evidence for.
 
@@ -268,6 +309,10 @@ class Measurer:
                 + ", which `app.files` does not claim",
                 hint="add what it imports to `app.files`, so that its edits are somebody's change",
             )
+
+    async def probe(self, loaded: Loaded) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """The fuzz half of PRS-01 and the data of PRS-02: what the app does when the model writes nonsense."""
+        return await self._probe(loaded)
 
     async def _probe(self, loaded: Loaded) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         safe_path = loaded.operations.on_parse_failure
@@ -307,11 +352,17 @@ class Measurer:
             store=self.records.calls,
             clock=self.records.clock,
             run=run_id,
-            recordings=parse_recordings(self.bench.recordings(run.recordings)) if replays else {},
+            recordings=self._recordings() if replays else {},
             fingerprint=spec.get("fingerprint") or f"{spec['provider']}:{spec['id']}",
             price=None if price is None else Price.model_validate(price),
             cap_usd=run.cost_cap_usd,
         )
+
+    def _recordings(self) -> Mapping[str, RecordedCall]:
+        """Read once: they do not change while something is measured, and many mutants read them."""
+        if self._recorded is None:
+            self._recorded = parse_recordings(self.bench.recordings(self.manifest.run.recordings))
+        return self._recorded
 
     def _run_id(self, upstream: Mapping[str, str], suites: Sequence[Suite]) -> str:
         """The same for a run that was interrupted and goes on, another one for a run that starts anew."""
@@ -346,7 +397,12 @@ class Measurer:
 
 
 def _asks(checks: Sequence[str]) -> bool:
-    return bool((SUITE_CHECKS | {REGRESSION}).intersection(checks))
+    return bool((SUITE_CHECKS | {REGRESSION, FALLBACK}).intersection(checks))
+
+
+def gold(suites: Sequence[Suite]) -> tuple[Suite, ...]:
+    """The suites that the path without AI is asked as well."""
+    return tuple(suite for suite in suites if suite.kind is SuiteKind.GOLD)
 
 
 @dataclass(frozen=True)

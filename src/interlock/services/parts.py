@@ -313,11 +313,12 @@ def release_of(bundle: Bundle, owners: Mapping[str, str] | None = None) -> Relea
     )
 
 
-def load_parts(bundle: Bundle, tree: Tree) -> Loaded:
+def load_parts(bundle: Bundle, tree: Tree, *, like: Loaded | None = None) -> Loaded:
     """Read every part of a bundle, strictly.
 
     Args:
         tree: holds at least the files of the bundle; each is compared with its digest as it is read.
+        like: a bundle that was read; its suites are taken over where the evals part is the same.
     Raises: DocumentError, or ManyErrors with every fault and its place; BundleError for bytes that are not the
         bundle's.
     """
@@ -339,7 +340,8 @@ def load_parts(bundle: Bundle, tree: Tree) -> Loaded:
     runbook = reader.attempt(lambda: parse_guide(reader.text(run["runbook"]), run["runbook"]))
     escalation = reader.attempt(lambda: parse_guide(reader.text(run["escalation"]), run["escalation"]))
     counted = spec[Part.EVALS].get("traffic")
-    suites = _suites(reader, spec[Part.EVALS]["suites"], counted)
+    known = like is not None and like.bundle.parts([Part.EVALS]) == bundle.parts([Part.EVALS])
+    suites = like.suites if like is not None and known else _suites(reader, spec[Part.EVALS]["suites"], counted)
     traffic = reader.model(TrafficProfile, counted) if counted else None
     release = reader.attempt(lambda: release_of(bundle, _owners(tree)))
 

@@ -25,6 +25,7 @@ from interlock.core.source import Path
 from interlock.core.suite import Case, Expect, Slice, Suite, SuiteKind
 from interlock.core.yaml_text import parse_yaml
 from interlock.services.parts import Loaded, StaticContext
+from interlock.services.static_tools import disagreements
 
 _MANIFEST = "interlock.yaml"
 
@@ -58,6 +59,9 @@ def measure_actions(context: StaticContext) -> Mapping[str, Any]:
     """DOM-01: each tool has one action, each action one tool and one term, each term one meaning and an owner."""
     loaded = context.loaded
     found = [*_tool_faults(loaded), *_action_faults(loaded)]
+    manifest, map_ = _file(loaded, Part.TOOLS, "manifest"), _file(loaded, Part.GUARDRAILS, "actions")
+    if manifest and map_:
+        found += disagreements(loaded, _document(loaded, manifest), _document(loaded, map_))
     if path := _file(loaded, Part.GUARDRAILS, "glossary"):
         document = _document(loaded, path)
         found += [_at(document, at, message) for at, message in lint_terms(loaded.glossary)]
@@ -72,7 +76,7 @@ def measure_actions(context: StaticContext) -> Mapping[str, Any]:
         found,
         len(loaded.tools) + len(loaded.glossary.terms),
         "tools and terms",
-        "each tool one action, each action one term, each term one meaning and an owner",
+        "each tool one action that agrees with it, each action one term, each term one meaning and an owner",
     )
 
 
