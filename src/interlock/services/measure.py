@@ -16,6 +16,7 @@ from interlock.ports import Attempt, Bench, LiveChat, Progress, Records, Target,
 from interlock.services.calls import RecordedChat, parse_recordings
 from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run
+from interlock.services.import_binding import refuse_unbound
 from interlock.services.parts import Loaded, load_parts
 from interlock.services.probes import measure_fuzz, measure_safe_path, probe, probe_cases
 from interlock.services.shelf import fetch
@@ -159,6 +160,7 @@ class Measurer:
         run_id = self._run_id(upstream, suites)
         root = self.bench.assemble(loaded.bundle, loaded.tree)
         target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
+        refuse_unbound(getattr(target, "source", None), loaded.bundle)
         chat = self._chat(loaded, run_id, live)
         try:
             run = await evaluate(
