@@ -63,6 +63,7 @@ BUNDLE_COMMANDS: tuple[tuple[str, str, str], ...] = (
 )
 
 SUITE_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("import", "interlock.cli.suite_import:import_suite", "Conversations become cases that a person completes."),
     ("gaps", "interlock.cli.suite:gaps", "What to write next, and how many: what blocks most first."),
 )
 
@@ -87,7 +88,7 @@ def overview() -> str:
     lines += [
         "More",
         f"  {'bundle':<10} {', '.join(name for name, _, _ in BUNDLE_COMMANDS)}: look into a bundle.",
-        f"  {'suite':<10} {', '.join(name for name, _, _ in SUITE_COMMANDS)}: what the suites lack.",
+        f"  {'suite':<10} {', '.join(name for name, _, _ in SUITE_COMMANDS)}: make a suite of conversations, see what it lacks.",
         f"  {'config':<10} schema: JSON Schema of the file formats, for editors.",
         f"  {'keys':<10} {help_of['keys']}",
         "",
@@ -117,7 +118,7 @@ def build() -> "App":
     for name, target, help in BUNDLE_COMMANDS:
         bundle.command(target, name=name, help=help)
     app.command(bundle)
-    suite = App(name="suite", help="The suites: what they lack.", help_format="plaintext")
+    suite = App(name="suite", help="Make and look after suites.", help_format="plaintext")
     for name, target, help in SUITE_COMMANDS:
         suite.command(target, name=name, help=help)
     app.command(suite)

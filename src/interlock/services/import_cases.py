@@ -35,7 +35,7 @@ def digest_name(value: object) -> str:
     """A name for a case that has none: the same content has the same name in every file.
 
     >>> digest_name({"question": "when?"})
-    'case-d2cbdfd33d02'
+    'case-5a155013f653'
     """
     plain = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return f"case-{short(of_bytes(plain.encode()))}"

@@ -1,0 +1,407 @@
+"""Conversations as support tools export them, one after the other, never all in memory at once.
+
+JSON Lines and CSV are read line by line, so that their size does not matter; a JSON document has 64 MB at most.
+Source: developers.intercom.com (conversation model), developer.zendesk.com (tickets, comments, incremental exports).
+"""
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from interlock.core.errors import DocumentError, DocumentSyntax, EmptyDocument, MissingKey, Place, TooLarge, WrongValue
+from interlock.core.json_text import parse_json
+from interlock.services.import_source import MAX_CELL, strict_text
+
+MAX_LINE = 8_000_000
+"""Bytes of one line: of one conversation."""
+CUSTOMER = frozenset(
+    {
+        "customer",
+        "user",
+        "lead",
+        "contact",
+        "end-user",
+        "end_user",
+        "enduser",
+        "requester",
+        "client",
+        "visitor",
+        "human",
+    }
+)
+_AGENT = frozenset(
+    {
+        "agent",
+        "admin",
+        "assistant",
+        "bot",
+        "operator",
+        "teammate",
+        "system",
+        "support",
+        "staff",
+        "team",
+        "ai",
+        "workflow",
+    }
+)
+Refuse = Callable[[DocumentError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message: who said it, customer or not, and its text as the export has it."""
+
+    customer: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One conversation. `names` are those that the export gives to its people, `tags` what it is labelled with.
+
+    expect: an object of the case format's `expect`, where the export brings one.
+    """
+
+    id: str
+    turns: tuple[Turn, ...]
+    place: Place
+    names: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    expect: Mapping[str, Any] | None = None
+    internal: int = 0
+
+
+def read_conversations(format: str, path: Path, columns: Mapping[str, str], refuse: Refuse) -> Iterator[Conversation]:
+    """Every conversation of a file; what cannot be taken goes to `refuse`, with file, line and column.
+
+    Args:
+        format: `intercom`, `zendesk`, `csv` or `jsonl`.
+        columns: role → column of a table: conversation, role, text, name, tags.
+    Raises: DocumentError for a file that cannot be read at all.
+    """
+    if format == "csv":
+        yield from _table(path, columns, refuse)
+        return
+    make = {"intercom": _intercom, "zendesk": _zendesk, "jsonl": _plain}[format]
+    for value, place in _objects(path, _LISTS[format], refuse):
+        try:
+            yield make(value, place)
+        except DocumentError as error:
+            refuse(error)
+
+
+_LISTS: Mapping[str, tuple[str, ...]] = {
+    "intercom": ("conversations", "data"),
+    "zendesk": ("tickets",),
+    "jsonl": ("conversations",),
+}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    place = Place(str(path))
+    if not path.is_file():
+        raise DocumentError(f"there is no file `{path.name}`", hint="name the export", place=place)
+    try:
+        with path.open("rb") as start:
+            packed = start.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rb") if packed else path.open("rb") as raw:
+            yield io.TextIOWrapper(raw, "utf-8-sig", newline="")
+    except UnicodeDecodeError as cause:
+        raise DocumentSyntax("not UTF-8", hint="export it as UTF-8", place=place) from cause
+    except (EOFError, zlib.error, gzip.BadGzipFile) as cause:
+        raise DocumentSyntax("the gzip file is damaged or cut off", hint="copy it again", place=place) from cause
+    except OSError as cause:
+        raise DocumentError(f"`{path.name}` cannot be read: {cause.strerror}", hint="check it", place=place) from cause
+
+
+def _objects(path: Path, lists: Sequence[str], refuse: Refuse) -> Iterator[tuple[Mapping[str, Any], Place]]:
+    """The objects of JSON Lines, of an array, or of a list inside one document."""
+    name, seen = path.name, False
+    with _opened(path) as file:
+        for number, line in _lines(file, name):
+            if not line.strip():
+                continue
+            if not seen and (line.lstrip()[0] == "[" or not line.rstrip().endswith("}")):
+                yield from _document(line, file, name, lists, refuse)
+                return
+            try:
+                document = parse_json(strict_text(line.rstrip("\r\n")), name, number)
+                value = document.value
+                inner = next(
+                    (key for key in lists if isinstance(value, dict) and isinstance(value.get(key), list)), None
+                )
+                if not seen and inner is not None:
+                    yield from _document(line, file, name, lists, refuse)
+                    return
+                if not isinstance(value, dict):
+                    raise document.error((), "a conversation is an object", hint="one `{…}` on each line")
+                yield value | _side(value), document.place()
+            except DocumentError as error:
+                refuse(error)
+            seen = True
+    if not seen:
+        raise EmptyDocument("the file has no conversation", hint="export some", place=Place(name))
+
+
+def _side(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if "users" not in value else {"users": value["users"]}
+
+
+def _lines(file: TextIO, name: str) -> Iterator[tuple[int, str]]:
+    number = 0
+    while line := file.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            # It may be one document on one line; that one is read whole, up to its own limit.
+            if number == 1:
+                yield number, line
+                continue
+            raise TooLarge(f"a line of more than {MAX_LINE} characters", hint="split it", place=Place(name, number))
+        yield number, line
+
+
+def _document(
+    start: str, file: TextIO, name: str, lists: Sequence[str], refuse: Refuse
+) -> Iterator[tuple[Mapping[str, Any], Place]]:
+    limit = 64_000_000
+    rest = file.read(limit + 1)
+    if len(start) + len(rest) > limit:
+        raise TooLarge(
+            f"a JSON document of more than {limit} bytes",
+            hint="export JSON Lines, which has no limit",
+            place=Place(name),
+        )
+    document = parse_json(strict_text(start + rest), name)
+    value, path = document.value, ()
+    users = value.get("users") if isinstance(value, dict) else None
+    if isinstance(value, dict):
+        inner = next((key for key in lists if isinstance(value.get(key), list)), None)
+        if inner is None:
+            yield value, document.place()
+            return
+        value, path = value[inner], (inner,)  # type: ignore[assignment]
+    if not value:
+        raise EmptyDocument("the file has no conversation", hint="export some", place=Place(name))
+    for number, one in enumerate(value):
+        if isinstance(one, dict):
+            yield (one if users is None else {**one, "users": users}), document.place((*path, number))
+        else:
+            refuse(document.error((*path, number), "a conversation is an object", hint="is the file whole?"))
+
+
+def _id(value: Mapping[str, Any], place: Place, *keys: str) -> str:
+    for key in keys:
+        found = value.get(key)
+        if isinstance(found, str | int) and not isinstance(found, bool) and str(found).strip():
+            return str(found)
+    raise MissingKey(f"a conversation without `{keys[0]}`", hint="its id is its source", place=place)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
+
+
+def _intercom(value: Mapping[str, Any], place: Place) -> Conversation:
+    first = _object(value.get("source")) or _object(value.get("conversation_message"))
+    parts = value.get("conversation_parts")
+    parts = _list(parts.get("conversation_parts")) if isinstance(parts, dict) else _list(parts)
+    if not first and not parts:
+        raise MissingKey(
+            "a conversation without `source` and `conversation_parts`", hint="is this Intercom's?", place=place
+        )
+    turns, names, internal = [], [], 0
+    for part in (first, *parts):
+        if not isinstance(part, dict):
+            raise WrongValue("a conversation part is no object", hint="is the file whole?", place=place)
+        author = _object(part.get("author"))
+        names += [name for key in ("name", "email") if (name := _text(author.get(key)))]
+        if part.get("part_type") == "note":
+            internal += 1
+        elif body := _text(part.get("body")):
+            turns.append(Turn(_text(author.get("type")).lower() in CUSTOMER, body))
+    contacts = value.get("contacts")
+    contacts = contacts.get("contacts") if isinstance(contacts, dict) else contacts
+    names += [name for one in _list(contacts) if (name := _text(_object(one).get("name")))]
+    tags = value.get("tags")
+    tags = tags.get("tags") if isinstance(tags, dict) else tags
+    named = tuple(
+        name for one in _list(tags) if (name := _text(one if isinstance(one, str) else _object(one).get("name")))
+    )
+    return Conversation(_id(value, place, "id"), tuple(turns), place, _people(names), named, None, internal)
+
+
+def _zendesk(value: Mapping[str, Any], place: Place) -> Conversation:
+    ticket = _object(value.get("ticket")) or value
+    requester = ticket.get("requester_id", _object(ticket.get("requester")).get("id"))
+    comments, turns, internal = _list(ticket.get("comments")), [], 0
+    people = {one.get("id"): one for one in map(_object, _list(value.get("users"))) if one}
+    names = [_text(_object(ticket.get(key)).get("name")) for key in ("requester", "submitter", "assignee")]
+    authors = {requester}
+    for comment in map(_object, comments):
+        author = comment.get("author_id", _object(comment.get("author")).get("id"))
+        authors.add(author)
+        names.append(_text(_object(comment.get("author")).get("name")))
+        if comment.get("public") is False:
+            internal += 1
+            continue
+        body = next((text for key in ("html_body", "body", "plain_body") if (text := _text(comment.get(key)))), "")
+        role = _text(_object(people.get(author)).get("role"))
+        if body:
+            turns.append(Turn(author == requester if requester is not None else role in CUSTOMER, body))
+    if not turns and (body := _text(ticket.get("description"))):
+        turns.append(Turn(True, body))
+    names += [_text(people[one].get("name")) for one in authors if one in people]
+    if not turns and not internal:
+        raise MissingKey("a ticket without `comments` and `description`", hint="is this Zendesk's?", place=place)
+    tags = tuple(tag for tag in _list(ticket.get("tags")) if isinstance(tag, str))
+    return Conversation(_id(ticket, place, "id"), tuple(turns), place, _people(names), tags, None, internal)
+
+
+def _plain(value: Mapping[str, Any], place: Place) -> Conversation:
+    messages = next(
+        (value[key] for key in ("messages", "turns", "conversation") if isinstance(value.get(key), list)), None
+    )
+    if messages is None and isinstance(value.get("text"), str):
+        messages = [{"role": "customer", "text": value["text"]}]
+    if messages is None:
+        raise MissingKey("a conversation without `messages`", hint="`{id, messages: [{role, content}]}`", place=place)
+    turns = []
+    for message in messages:
+        role = _text(_object(message).get("role", _object(message).get("author"))).lower()
+        text = next(
+            (
+                message[key]
+                for key in ("content", "text", "body")
+                if isinstance(message, dict) and isinstance(message.get(key), str)
+            ),
+            None,
+        )
+        if text is None or (role not in CUSTOMER and role not in _AGENT):
+            raise WrongValue(
+                f"a message of role `{role[:40]}`" if text is not None else "a message without `content`",
+                hint="roles are customer or user, and agent or assistant", place=place,
+            )  # fmt: skip
+        turns.append(Turn(role in CUSTOMER, text))
+    names = value.get("names", value.get("name"))
+    tags = tuple(tag for tag in _list(value.get("tags")) if isinstance(tag, str))
+    expect = value.get("expect")
+    if expect is not None and not isinstance(expect, dict):
+        raise WrongValue("`expect` is no object", hint="as in a case", place=place)
+    people = [names] if isinstance(names, str) else [one for one in _list(names) if isinstance(one, str)]
+    return Conversation(_id(value, place, "id", "conversation_id"), tuple(turns), place, _people(people), tags, expect)
+
+
+def _people(names: Sequence[str]) -> tuple[str, ...]:
+    # An address is found by its grammar; as a name it would take its provider out of every sentence.
+    return tuple(dict.fromkeys(name.strip() for name in names if name.strip() and "@" not in name))
+
+
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "conversation": ("conversation", "conversation_id", "id", "ticket", "ticket_id", "thread_id"),
+    "role": ("role", "author", "author_type", "sender", "from"),
+    "text": ("text", "content", "message", "body", "question"),
+    "name": ("name", "author_name", "customer_name"),
+    "tags": ("tags", "tag"),
+}
+
+
+def _table(path: Path, columns: Mapping[str, str], refuse: Refuse) -> Iterator[Conversation]:
+    """One row a message, those of a conversation one after the other; without a column for the role, a row is one."""
+    name = path.name
+    csv.field_size_limit(MAX_CELL)
+    with _opened(path) as file:
+        reader = csv.reader(file, strict=True)
+        header: list[str] | None = None
+        at: dict[str, int] = {}
+        current: list[tuple[Mapping[str, str], Place]] = []
+        while True:
+            place = Place(name, reader.line_num + 1)
+            try:
+                cells = next(reader, None)
+            except csv.Error as cause:
+                # The rest of the file cannot be told apart any more: nothing after this line is what it seems.
+                raise DocumentSyntax(f"not CSV: {cause}", hint="check the quotes", place=place) from cause
+            if cells is None:
+                break
+            if not any(cell.strip() for cell in cells):
+                continue
+            if header is None:
+                header = [cell.strip() for cell in cells]
+                at = _places(header, columns, place)
+                continue
+            if len(cells) != len(header):
+                message = f"{len(cells)} cells under {len(header)} columns"
+                refuse(WrongValue(message, hint="check the commas and the quotes", place=Place(name, place.line, 1)))
+                continue
+            if bad := next((number for number, cell in enumerate(cells) if "\0" in cell), None):
+                refuse(WrongValue("a NUL byte", hint="export it as text", place=Place(name, place.line, bad + 1)))
+                continue
+            row = {role: cells[index] for role, index in at.items()}
+            if current and ("role" not in at or row["conversation"] != current[0][0]["conversation"]):
+                yield from _grouped(current, refuse)
+                current = []
+            current.append((row, place))
+        if header is None:
+            raise EmptyDocument("the table is empty", hint="export some conversations", place=Place(name))
+        if current:
+            yield from _grouped(current, refuse)
+
+
+def _places(header: Sequence[str], columns: Mapping[str, str], place: Place) -> dict[str, int]:
+    found = {}
+    for role, usual in _COLUMNS.items():
+        names = (columns[role],) if role in columns else usual
+        index = next((header.index(name) for name in names if name in header), None)
+        if index is not None:
+            found[role] = index
+        elif role in columns:
+            raise MissingKey(f"there is no column `{columns[role]}`", hint=f"columns: {', '.join(header)}", place=place)
+    for role in ("conversation", "text"):
+        if role not in found:
+            raise MissingKey(
+                f"no column is the {role}", hint=f"--column {role}=NAME; columns: {', '.join(header)}", place=place
+            )
+    return found
+
+
+def _grouped(rows: Sequence[tuple[Mapping[str, str], Place]], refuse: Refuse) -> Iterator[Conversation]:
+    turns, names, tags = [], [], []
+    first = rows[0][1]
+    if not rows[0][0]["conversation"].strip():
+        refuse(
+            MissingKey(
+                "a row without a conversation", hint="its id is its source", place=Place(first.file, first.line, 1)
+            )
+        )
+        return
+    for row, place in rows:
+        role = row.get("role", "customer").strip().lower()
+        if role not in CUSTOMER and role not in _AGENT:
+            refuse(
+                WrongValue(
+                    f"a message of role `{role[:40]}`", hint="customer or agent", place=Place(place.file, place.line, 1)
+                )
+            )
+            return
+        turns.append(Turn(role in CUSTOMER, row["text"]))
+        names.append(row.get("name", ""))
+        tags += [tag.strip() for tag in row.get("tags", "").replace(";", ",").split(",") if tag.strip()]
+    yield Conversation(
+        rows[0][0]["conversation"].strip(), tuple(turns), first, _people(names), tuple(dict.fromkeys(tags))
+    )
