@@ -143,16 +143,13 @@ def _objects(path: Path, lists: Sequence[str], refuse: Refuse) -> Iterator[tuple
                     return
                 if not isinstance(value, dict):
                     raise document.error((), "a conversation is an object", hint="one `{…}` on each line")
-                yield value | _side(value), document.place()
+                # A place inside a document costs a second reading of it; of a line the beginning is known.
+                yield value, Place(name, number, 1)
             except DocumentError as error:
                 refuse(error)
             seen = True
     if not seen:
         raise EmptyDocument("the file has no conversation", hint="export some", place=Place(name))
-
-
-def _side(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {} if "users" not in value else {"users": value["users"]}
 
 
 def _lines(file: TextIO, name: str) -> Iterator[tuple[int, str]]:

@@ -158,7 +158,11 @@ def _runs(
     for source, rows in logs:
         spec = rows[0].value["spec"]
         name = str(spec.get("base_eval") or spec.get("eval_name") or source.stem)
-        if not any(isinstance(row.value, dict) and "final_report" in row.value for row in rows):
+        for row in rows:
+            if not isinstance(row.value, dict):
+                raise row.error((), "an event is no object", hint="is this the log of a run?")
+        report = next((row for row in rows if "final_report" in row.value), None)
+        if report is None:
             raise rows[-1].error(
                 (), "the log has no `final_report`: the run did not end", hint="run it again to its end"
             )
@@ -170,7 +174,9 @@ def _runs(
             "tool": "openai/evals", "model": release, "run": spec.get("run_id"), "created": spec.get("created_at"),
             "config": digest_name(spec.get("run_config")).removeprefix("case-"),
         }  # fmt: skip
-        runs += _events(source, rows, release, cases, findings)
+        own = _events(source, rows, release, cases, findings)
+        _whole(report, own)
+        runs += own
     if not runs:
         raise UsageError(
             "the log has no `match` event, so nothing was judged", hint="evals of a basic class write them"
@@ -178,6 +184,20 @@ def _runs(
     findings.note("mapped", "`match` events", "the recorded verdict")
     findings.note("mapped", "`sampling` events", "the input and the reply")
     return Imported(name, tuple(cases.values()), titles_of(list(cases.values())), tuple(runs), ran_on)
+
+
+def _whole(report: Document, runs: Sequence[ImportedRun]) -> None:
+    """Refuse a log whose events do not add up to its report: the recorder may write the report first."""
+    said = report.value["final_report"]
+    accuracy = said.get("accuracy") if isinstance(said, dict) else None
+    judged = [run for run in runs if run.passed is not None]
+    if isinstance(accuracy, int | float) and judged:
+        seen = sum(bool(run.passed) for run in judged) / len(judged)
+        if abs(accuracy - seen) > 1e-9:
+            raise report.error(
+                (), f"the report says an accuracy of {accuracy:.4f}, the events come to {seen:.4f}",
+                hint="the log is cut off or edited; run it again",
+            )  # fmt: skip
 
 
 def _events(
