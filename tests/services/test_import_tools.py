@@ -394,12 +394,14 @@ def test_an_edited_recording_is_refused(tmp_path: Path) -> None:
         RecordedTarget(path)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='ab:,()-NaNInfinity"\\', max_size=30))
 def test_a_cell_is_an_assertion_whatever_it_holds(cell: str) -> None:
     found = assertion_of_cell(cell)
     assert isinstance(found["type"], str)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-9, 9) | st.text(),

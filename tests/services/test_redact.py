@@ -6,7 +6,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlock.services.conversation_text import plain_text
@@ -67,6 +67,7 @@ def test_the_same_value_has_the_same_placeholder() -> None:
     assert Redactor().text("C@D.example") == "[email-1]"
 
 
+@settings(deadline=None)
 @given(st.text(string.digits, min_size=12, max_size=18))
 def test_a_number_with_its_check_digit_is_a_card(body: str) -> None:
     if len(set(body)) < 2:
@@ -87,18 +88,21 @@ def _slow_iban(text: str) -> bool:
     return rest == 1
 
 
+@settings(deadline=None)
 @given(st.text(string.ascii_uppercase + string.digits, min_size=11, max_size=30), st.integers(2, 98))
 def test_mod_97_agrees_with_doing_it_digit_by_digit(account: str, check: int) -> None:
     text = f"DE{check:02d}{account}"
     assert is_iban(text) == _slow_iban(text)
 
 
+@settings(deadline=None)
 @given(st.text(string.ascii_lowercase + string.digits + " @.-+()/:$", max_size=80))
 def test_redacting_twice_changes_nothing(text: str) -> None:
     once = Redactor().text(text)
     assert Redactor().text(once) == once
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.sampled_from(["4111111111111111", "a@b.example", "GB82WEST12345698765432", "+442079460018"]), min_size=1
@@ -131,6 +135,7 @@ def test_markup_quotes_signatures_and_hidden_characters_go(text: str, becomes: s
 # ── near duplicates
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(string.ascii_lowercase + " ", min_size=3, max_size=40), max_size=12))
 def test_what_is_called_near_is_near(texts: list[str]) -> None:
     clusters, words = Clusters(0.7), {}
@@ -153,6 +158,7 @@ def test_nearly_the_same_question_is_found_among_many() -> None:
     assert clusters.add("c", folded_words("What does a bicycle cost on the way back?")) == "c"
 
 
+@settings(deadline=None)
 @given(st.frozensets(st.integers(0, 2**32 - 1), min_size=1, max_size=200))
 def test_equal_sets_have_equal_signatures(parts: frozenset[int]) -> None:
     assert signature(parts) == signature(frozenset(sorted(parts)))

@@ -104,7 +104,7 @@ def report(
 def _signed(records: Records, bundle: Bundle, verdict: Verdict) -> str:
     """The verdict as an in-toto statement in a DSSE envelope; `interlock bundle verify` opens it."""
     said = {**verdict_to_json(verdict), "subjects": subjects_of(bundle, Part)}
-    return records.signer.sign(said, kind="verdict").decode() + "\n"
+    return records.signer.sign(said, kind="verdict").decode()  # one spelling: a byte more was altered
 
 
 def _events(settings: Settings, records: Records, resolved: Resolved, loaded: Loaded) -> str:
