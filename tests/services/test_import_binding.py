@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from feature import Feature
 
+from feature import Feature
 from interlock.core.errors import TargetError, UsageError
 from interlock.services.import_binding import refuse_unbound, runtime_of
 from interlock.services.import_runs import import_runs

@@ -7,10 +7,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from feature import Feature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feature import Feature
 from interlock.core.score import Absent, Scored, Unscored
 from interlock.core.suite import Case, Expect
 from interlock.services.compare import Terms, compare

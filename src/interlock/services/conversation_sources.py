@@ -4,78 +4,18 @@ JSON Lines and CSV are read line by line, so that their size does not matter; a 
 Source: developers.intercom.com (conversation model), developer.zendesk.com (tickets, comments, incremental exports).
 """
 
-import csv
-import gzip
-import io
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from interlock.core.errors import DocumentError, DocumentSyntax, EmptyDocument, MissingKey, Place, TooLarge, WrongValue
+from interlock.core.errors import DocumentError, EmptyDocument, MissingKey, Place, TooLarge, WrongValue
 from interlock.core.json_text import parse_json
-from interlock.services.import_source import MAX_CELL, strict_text
+from interlock.services.conversation import AGENT, CUSTOMER, Conversation, Refuse, Turn, opened, people
+from interlock.services.conversation_table import read_table
+from interlock.services.import_source import strict_text
 
 MAX_LINE = 8_000_000
 """Bytes of one line: of one conversation."""
-CUSTOMER = frozenset(
-    {
-        "customer",
-        "user",
-        "lead",
-        "contact",
-        "end-user",
-        "end_user",
-        "enduser",
-        "requester",
-        "client",
-        "visitor",
-        "human",
-    }
-)
-_AGENT = frozenset(
-    {
-        "agent",
-        "admin",
-        "assistant",
-        "bot",
-        "operator",
-        "teammate",
-        "system",
-        "support",
-        "staff",
-        "team",
-        "ai",
-        "workflow",
-    }
-)
-Refuse = Callable[[DocumentError], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One message: who said it, customer or not, and its text as the export has it."""
-
-    customer: bool
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """One conversation. `names` are those that the export gives to its people, `tags` what it is labelled with.
-
-    expect: an object of the case format's `expect`, where the export brings one.
-    """
-
-    id: str
-    turns: tuple[Turn, ...]
-    place: Place
-    names: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    expect: Mapping[str, Any] | None = None
-    internal: int = 0
 
 
 def read_conversations(format: str, path: Path, columns: Mapping[str, str], refuse: Refuse) -> Iterator[Conversation]:
@@ -87,7 +27,7 @@ def read_conversations(format: str, path: Path, columns: Mapping[str, str], refu
     Raises: DocumentError for a file that cannot be read at all.
     """
     if format == "csv":
-        yield from _table(path, columns, refuse)
+        yield from read_table(path, columns, refuse)
         return
     make = {"intercom": _intercom, "zendesk": _zendesk, "jsonl": _plain}[format]
     for value, place in _objects(path, _LISTS[format], refuse):
@@ -104,28 +44,10 @@ _LISTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    place = Place(str(path))
-    if not path.is_file():
-        raise DocumentError(f"there is no file `{path.name}`", hint="name the export", place=place)
-    try:
-        with path.open("rb") as start:
-            packed = start.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if packed else path.open("rb") as raw:
-            yield io.TextIOWrapper(raw, "utf-8-sig", newline="")
-    except UnicodeDecodeError as cause:
-        raise DocumentSyntax("not UTF-8", hint="export it as UTF-8", place=place) from cause
-    except (EOFError, zlib.error, gzip.BadGzipFile) as cause:
-        raise DocumentSyntax("the gzip file is damaged or cut off", hint="copy it again", place=place) from cause
-    except OSError as cause:
-        raise DocumentError(f"`{path.name}` cannot be read: {cause.strerror}", hint="check it", place=place) from cause
-
-
 def _objects(path: Path, lists: Sequence[str], refuse: Refuse) -> Iterator[tuple[Mapping[str, Any], Place]]:
     """The objects of JSON Lines, of an array, or of a list inside one document."""
     name, seen = path.name, False
-    with _opened(path) as file:
+    with opened(path) as file:
         for number, line in _lines(file, name):
             if not line.strip():
                 continue
@@ -240,7 +162,7 @@ def _intercom(value: Mapping[str, Any], place: Place) -> Conversation:
     named = tuple(
         name for one in _list(tags) if (name := _text(one if isinstance(one, str) else _object(one).get("name")))
     )
-    return Conversation(_id(value, place, "id"), tuple(turns), place, _people(names), named, None, internal)
+    return Conversation(_id(value, place, "id"), tuple(turns), place, people(names), named, None, internal)
 
 
 def _zendesk(value: Mapping[str, Any], place: Place) -> Conversation:
@@ -267,7 +189,7 @@ def _zendesk(value: Mapping[str, Any], place: Place) -> Conversation:
     if not turns and not internal:
         raise MissingKey("a ticket without `comments` and `description`", hint="is this Zendesk's?", place=place)
     tags = tuple(tag for tag in _list(ticket.get("tags")) if isinstance(tag, str))
-    return Conversation(_id(ticket, place, "id"), tuple(turns), place, _people(names), tags, None, internal)
+    return Conversation(_id(ticket, place, "id"), tuple(turns), place, people(names), tags, None, internal)
 
 
 def _plain(value: Mapping[str, Any], place: Place) -> Conversation:
@@ -289,7 +211,7 @@ def _plain(value: Mapping[str, Any], place: Place) -> Conversation:
             ),
             None,
         )
-        if text is None or (role not in CUSTOMER and role not in _AGENT):
+        if text is None or (role not in CUSTOMER and role not in AGENT):
             raise WrongValue(
                 f"a message of role `{role[:40]}`" if text is not None else "a message without `content`",
                 hint="roles are customer or user, and agent or assistant", place=place,
@@ -301,104 +223,4 @@ def _plain(value: Mapping[str, Any], place: Place) -> Conversation:
     if expect is not None and not isinstance(expect, dict):
         raise WrongValue("`expect` is no object", hint="as in a case", place=place)
     people = [names] if isinstance(names, str) else [one for one in _list(names) if isinstance(one, str)]
-    return Conversation(_id(value, place, "id", "conversation_id"), tuple(turns), place, _people(people), tags, expect)
-
-
-def _people(names: Sequence[str]) -> tuple[str, ...]:
-    # An address is found by its grammar; as a name it would take its provider out of every sentence.
-    return tuple(dict.fromkeys(name.strip() for name in names if name.strip() and "@" not in name))
-
-
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "conversation": ("conversation", "conversation_id", "id", "ticket", "ticket_id", "thread_id"),
-    "role": ("role", "author", "author_type", "sender", "from"),
-    "text": ("text", "content", "message", "body", "question"),
-    "name": ("name", "author_name", "customer_name"),
-    "tags": ("tags", "tag"),
-}
-
-
-def _table(path: Path, columns: Mapping[str, str], refuse: Refuse) -> Iterator[Conversation]:
-    """One row a message, those of a conversation one after the other; without a column for the role, a row is one."""
-    name = path.name
-    csv.field_size_limit(MAX_CELL)
-    with _opened(path) as file:
-        reader = csv.reader(file, strict=True)
-        header: list[str] | None = None
-        at: dict[str, int] = {}
-        current: list[tuple[Mapping[str, str], Place]] = []
-        while True:
-            place = Place(name, reader.line_num + 1)
-            try:
-                cells = next(reader, None)
-            except csv.Error as cause:
-                # The rest of the file cannot be told apart any more: nothing after this line is what it seems.
-                raise DocumentSyntax(f"not CSV: {cause}", hint="check the quotes", place=place) from cause
-            if cells is None:
-                break
-            if not any(cell.strip() for cell in cells):
-                continue
-            if header is None:
-                header = [cell.strip() for cell in cells]
-                at = _places(header, columns, place)
-                continue
-            if len(cells) != len(header):
-                message = f"{len(cells)} cells under {len(header)} columns"
-                refuse(WrongValue(message, hint="check the commas and the quotes", place=Place(name, place.line, 1)))
-                continue
-            if bad := next((number for number, cell in enumerate(cells) if "\0" in cell), None):
-                refuse(WrongValue("a NUL byte", hint="export it as text", place=Place(name, place.line, bad + 1)))
-                continue
-            row = {role: cells[index] for role, index in at.items()}
-            if current and ("role" not in at or row["conversation"] != current[0][0]["conversation"]):
-                yield from _grouped(current, refuse)
-                current = []
-            current.append((row, place))
-        if header is None:
-            raise EmptyDocument("the table is empty", hint="export some conversations", place=Place(name))
-        if current:
-            yield from _grouped(current, refuse)
-
-
-def _places(header: Sequence[str], columns: Mapping[str, str], place: Place) -> dict[str, int]:
-    found = {}
-    for role, usual in _COLUMNS.items():
-        names = (columns[role],) if role in columns else usual
-        index = next((header.index(name) for name in names if name in header), None)
-        if index is not None:
-            found[role] = index
-        elif role in columns:
-            raise MissingKey(f"there is no column `{columns[role]}`", hint=f"columns: {', '.join(header)}", place=place)
-    for role in ("conversation", "text"):
-        if role not in found:
-            raise MissingKey(
-                f"no column is the {role}", hint=f"--column {role}=NAME; columns: {', '.join(header)}", place=place
-            )
-    return found
-
-
-def _grouped(rows: Sequence[tuple[Mapping[str, str], Place]], refuse: Refuse) -> Iterator[Conversation]:
-    turns, names, tags = [], [], []
-    first = rows[0][1]
-    if not rows[0][0]["conversation"].strip():
-        refuse(
-            MissingKey(
-                "a row without a conversation", hint="its id is its source", place=Place(first.file, first.line, 1)
-            )
-        )
-        return
-    for row, place in rows:
-        role = row.get("role", "customer").strip().lower()
-        if role not in CUSTOMER and role not in _AGENT:
-            refuse(
-                WrongValue(
-                    f"a message of role `{role[:40]}`", hint="customer or agent", place=Place(place.file, place.line, 1)
-                )
-            )
-            return
-        turns.append(Turn(role in CUSTOMER, row["text"]))
-        names.append(row.get("name", ""))
-        tags += [tag.strip() for tag in row.get("tags", "").replace(";", ",").split(",") if tag.strip()]
-    yield Conversation(
-        rows[0][0]["conversation"].strip(), tuple(turns), first, _people(names), tuple(dict.fromkeys(tags))
-    )
+    return Conversation(_id(value, place, "id", "conversation_id"), tuple(turns), place, people(people), tags, expect)

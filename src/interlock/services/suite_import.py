@@ -16,7 +16,8 @@ from interlock.core.digest import of_bytes, short
 from interlock.core.errors import DocumentError, Place, UsageError
 from interlock.core.json_text import parse_json
 from interlock.core.suite import Case, Requirement, Slice, Suite, SuiteKind
-from interlock.services.conversation_sources import Conversation, read_conversations
+from interlock.services.conversation import Conversation
+from interlock.services.conversation_sources import read_conversations
 from interlock.services.conversation_text import plain_text
 from interlock.services.import_cases import label
 from interlock.services.import_writing import file_name
