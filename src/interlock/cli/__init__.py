@@ -118,7 +118,7 @@ def build() -> "App":
     for name, target, help in BUNDLE_COMMANDS:
         bundle.command(target, name=name, help=help)
     app.command(bundle)
-    suite = App(name="suite", help="Make and look after suites.", help_format="plaintext")
+    suite = App(name="suite", help="The suites: make them, see what they lack.", help_format="plaintext")
     for name, target, help in SUITE_COMMANDS:
         suite.command(target, name=name, help=help)
     app.command(suite)

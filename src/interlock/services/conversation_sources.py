@@ -169,7 +169,7 @@ def _zendesk(value: Mapping[str, Any], place: Place) -> Conversation:
     ticket = _object(value.get("ticket")) or value
     requester = ticket.get("requester_id", _object(ticket.get("requester")).get("id"))
     comments, turns, internal = _list(ticket.get("comments")), [], 0
-    people = {one.get("id"): one for one in map(_object, _list(value.get("users"))) if one}
+    accounts = {one.get("id"): one for one in map(_object, _list(value.get("users"))) if one}
     names = [_text(_object(ticket.get(key)).get("name")) for key in ("requester", "submitter", "assignee")]
     authors = {requester}
     for comment in map(_object, comments):
@@ -180,12 +180,12 @@ def _zendesk(value: Mapping[str, Any], place: Place) -> Conversation:
             internal += 1
             continue
         body = next((text for key in ("html_body", "body", "plain_body") if (text := _text(comment.get(key)))), "")
-        role = _text(_object(people.get(author)).get("role"))
+        role = _text(_object(accounts.get(author)).get("role"))
         if body:
             turns.append(Turn(author == requester if requester is not None else role in CUSTOMER, body))
     if not turns and (body := _text(ticket.get("description"))):
         turns.append(Turn(True, body))
-    names += [_text(people[one].get("name")) for one in authors if one in people]
+    names += [_text(accounts[one].get("name")) for one in authors if one in accounts]
     if not turns and not internal:
         raise MissingKey("a ticket without `comments` and `description`", hint="is this Zendesk's?", place=place)
     tags = tuple(tag for tag in _list(ticket.get("tags")) if isinstance(tag, str))
@@ -222,5 +222,5 @@ def _plain(value: Mapping[str, Any], place: Place) -> Conversation:
     expect = value.get("expect")
     if expect is not None and not isinstance(expect, dict):
         raise WrongValue("`expect` is no object", hint="as in a case", place=place)
-    people = [names] if isinstance(names, str) else [one for one in _list(names) if isinstance(one, str)]
-    return Conversation(_id(value, place, "id", "conversation_id"), tuple(turns), place, people(people), tags, expect)
+    called = [names] if isinstance(names, str) else [one for one in _list(names) if isinstance(one, str)]
+    return Conversation(_id(value, place, "id", "conversation_id"), tuple(turns), place, people(called), tags, expect)

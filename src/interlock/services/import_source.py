@@ -14,7 +14,7 @@ from typing import Any, Literal
 from interlock.core.digest import Digest, of_bytes
 from interlock.core.document import Document
 from interlock.core.errors import DocumentError, DocumentSyntax, EmptyDocument, Place, TooLarge, WrongValue
-from interlock.core.json_text import parse_json, parse_jsonl
+from interlock.core.json_text import parse_json
 from interlock.core.source import decoded
 from interlock.core.yaml_text import parse_yaml
 
@@ -130,7 +130,10 @@ class SourceFile:
         if self.shape == "csv":
             yield from self._table()
         else:
-            yield from parse_jsonl(strict_text(self.text), self.name)
+            # One line after the other: whoever wants to know what the file is reads the first one only.
+            for number, line in enumerate(io.StringIO(self.text, newline="\n"), start=1):
+                if line.strip(" \t\r\n"):
+                    yield parse_json(strict_text(line.rstrip("\r\n")), self.name, number)
 
     @cached_property
     def header(self) -> tuple[str, ...]:
