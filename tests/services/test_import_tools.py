@@ -2,6 +2,7 @@
 
 import json
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from interlock.core.errors import DocumentError, InterlockError, TooLarge, Usage
 from interlock.core.json_text import parse_jsonl
 from interlock.core.suite import Case
 from interlock.scorers import default_scorers
+from interlock.services import import_zip
 from interlock.services.import_options import ImportOptions
 from interlock.services.import_promptfoo_asserts import assertion_of_cell
 from interlock.services.import_runs import ImportReport, import_runs
@@ -348,18 +350,38 @@ def test_a_zip_bomb_is_stopped_and_no_claim_is_believed(tmp_path: Path) -> None:
         import_runs("inspect", [path], tmp_path / "out")
 
 
-def test_a_zstandard_bomb_is_stopped(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "packed", [lambda: zipped("header.json", b" " * 50_000_000), lambda: zstandard_bomb(50_000_000)]
+)
+def test_a_bomb_is_stopped_before_it_fills_the_memory(
+    packed: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = packed()
+    monkeypatch.setattr(import_zip, "MAX_MEMBER", 1_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            import_zip.Archive(content, "bomb.eval").read("header.json")
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def zstandard_bomb(size: int) -> bytes:
     zstandard = pytest.importorskip("zstandard")
-    plain = b" " * 70_000_000
-    packed = zstandard.ZstdCompressor().compress(plain)
-    raw = bytearray(zipped("header.json", packed, method=zipfile.ZIP_STORED))
-    for mark, method, crc, size in ((b"PK\x03\x04", 8, 14, 22), (b"PK\x01\x02", 10, 16, 24)):
+    plain = b" " * size
+    raw = bytearray(zipped("header.json", zstandard.ZstdCompressor().compress(plain), method=zipfile.ZIP_STORED))
+    for mark, method, crc, length in ((b"PK\x03\x04", 8, 14, 22), (b"PK\x01\x02", 10, 16, 24)):
         at = raw.rindex(mark)
         raw[at + method : at + method + 2] = struct.pack("<H", 93)
         raw[at + crc : at + crc + 4] = struct.pack("<L", zlib.crc32(plain))
-        raw[at + size : at + size + 4] = struct.pack("<L", len(plain))
+        raw[at + length : at + length + 4] = struct.pack("<L", len(plain))
+    return bytes(raw)
+
+
+def test_a_zstandard_bomb_is_stopped(tmp_path: Path) -> None:
     path = tmp_path / "bomb.eval"
-    path.write_bytes(bytes(raw))
+    path.write_bytes(zstandard_bomb(70_000_000))
     with pytest.raises(TooLarge, match="unpacked"):
         import_runs("inspect", [path], tmp_path / "out")
 

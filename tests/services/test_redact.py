@@ -146,6 +146,20 @@ def test_what_is_called_near_is_near(texts: list[str]) -> None:
     assert sum(clusters.sizes.values()) == len(texts)
 
 
+def test_half_the_same_is_not_near() -> None:
+    clusters, words, close = Clusters(0.7), {}, 0
+    for one in range(40):
+        for other in range(4):
+            name = f"{one}-{other}"
+            tail = " ".join(f"{place}{one * 31 + other}" for place in ("harbour", "island", "pier"))
+            words[name] = folded_words(f"when does the first ferry leave for {tail} on sundays")
+            leader = clusters.add(name, words[name])
+            overlap = jaccard(shingles(words[leader]), shingles(words[name]))
+            assert leader == name or overlap >= 0.7
+            close += any(0.4 < jaccard(shingles(words[name]), shingles(known)) < 0.7 for known in words.values())
+    assert close > 100  # so that the threshold had something to decide
+
+
 def test_nearly_the_same_question_is_found_among_many() -> None:
     clusters = Clusters(0.7)
     for number in range(300):
