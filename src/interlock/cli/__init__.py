@@ -64,6 +64,7 @@ BUNDLE_COMMANDS: tuple[tuple[str, str, str], ...] = (
 )
 
 SUITE_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("import", "interlock.cli.suite_import:import_suite", "Conversations become cases that a person completes."),
     ("gaps", "interlock.cli.suite:gaps", "What to write next, and how many: what blocks most first."),
     ("mutate", "interlock.cli.suite:mutate", "Break the bundle part by part and see whether the suites notice."),
 )
@@ -89,7 +90,7 @@ def overview() -> str:
     lines += [
         "More",
         f"  {'bundle':<10} {', '.join(name for name, _, _ in BUNDLE_COMMANDS)}: look into a bundle.",
-        f"  {'suite':<10} {', '.join(name for name, _, _ in SUITE_COMMANDS)}: what the suites lack, and whether they can fail.",
+        f"  {'suite':<10} {', '.join(name for name, _, _ in SUITE_COMMANDS)}: make suites, see what they lack, and whether they can fail.",
         f"  {'config':<10} schema: JSON Schema of the file formats, for editors.",
         f"  {'keys':<10} {help_of['keys']}",
         "",
@@ -119,7 +120,9 @@ def build() -> "App":
     for name, target, help in BUNDLE_COMMANDS:
         bundle.command(target, name=name, help=help)
     app.command(bundle)
-    suite = App(name="suite", help="The suites: what they lack, and whether they can fail.", help_format="plaintext")
+    suite = App(
+        name="suite", help="The suites: make them, what they lack, whether they can fail.", help_format="plaintext"
+    )
     for name, target, help in SUITE_COMMANDS:
         suite.command(target, name=name, help=help)
     app.command(suite)

@@ -18,6 +18,7 @@ from interlock.services.drift import AGAINST_ITSELF, DatedTrials, can_move, meas
 from interlock.services.eval_fallback import measure_fallback
 from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
+from interlock.services.import_binding import refuse_unbound
 from interlock.services.parts import Loaded, load_parts
 from interlock.services.preregister import loosened_since, register, terms_of
 from interlock.services.probes import measure_fuzz, measure_safe_path, probe, probe_cases
@@ -267,6 +268,7 @@ class Measurer:
         root = self.bench.assemble(loaded.bundle, loaded.tree)
         target = self.bench.target(arm or self._spec(loaded.bundle))
         live = self._live() if arm is None and may_ask else None
+        refuse_unbound(getattr(target, "source", None), loaded.bundle)
         chat: Chat = self._chat(loaded, run_id, live) if arm is None else NoChat()
         try:
             run = await evaluate(
