@@ -137,7 +137,7 @@ async def test_a_broken_run_never_passes_and_only_transport_is_asked_again(kind:
     assert result.passed() is None
     assert result.trials[0].broken is kind
     assert target.asked["c1", 0] == (2 if kind in {Broken.REFUSED, Broken.RATE_LIMIT, Broken.SERVER} else 1)
-    assert run.truncated == (kind is Broken.CAP)
+    assert run.truncated == (kind in {Broken.CAP, Broken.DEADLINE})
     assert run.results["gold/c0"].passed() is True
 
 

@@ -40,6 +40,7 @@ class Broken(StrEnum):
     PROTOCOL = "response in another shape"
     RECORDING = "no recorded reply"
     CAP = "money cap reached"
+    DEADLINE = "run deadline reached"
     START = "target did not start"
 
 
@@ -110,13 +111,17 @@ Score = Scored | Unscored
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """All trials of one case with the scores of each."""
+    """All trials of one case with the scores of each.
+
+    curtailed: trials that were not asked because the verdict of the case's slices stood without them.
+    """
 
     case_id: str
     slices: tuple[str, ...]
     unit: str
     trials: tuple[Trial, ...]
     scores: tuple[tuple[Score, ...], ...] = field(default=())
+    curtailed: int = 0
 
     @property
     def ran(self) -> tuple[int, ...]:

@@ -13,11 +13,14 @@ from interlock.core.errors import TargetError
 from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part, Price, TargetSpec
 from interlock.core.suite import Suite, SuiteKind
 from interlock.ports import Attempt, Bench, LiveChat, Progress, Records, Target, TrialStore
-from interlock.services.calls import RecordedChat, parse_recordings
+from interlock.services.calls import RecordedChat
+from interlock.services.curtail import StopSlice, critical_failed
 from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run
+from interlock.services.limiter import Limiter, Pacing
 from interlock.services.parts import Loaded, load_parts
 from interlock.services.probes import measure_fuzz, measure_safe_path, probe, probe_cases
+from interlock.services.recorder import parse_recordings
 from interlock.services.shelf import fetch
 
 REGRESSION = "EVAL-03"
@@ -25,6 +28,8 @@ SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-02", "PRS-01"})
 PROBED = frozenset({"PRS-01", "PRS-02"})
 ASKS_HERE = frozenset({"python", "openai"})
 """Kinds of targets that ask their model through the run's own chat, where a probe can spoil the output."""
+ASKS_THERE = frozenset({"http", "command"})
+"""Kinds of targets that are an endpoint themselves, with its own limiter."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,14 @@ class Measured:
     broken: Mapping[str, int] = field(default_factory=dict)
     truncated: bool = False
     faults: Mapping[str, int] = field(default_factory=dict)
+    curtailed: int = 0
 
     def plus(self, other: "Measured") -> "Measured":
         """Both together."""
         return Measured(
             {**self.data, **other.data}, self.run or other.run, self.calls + other.calls, self.reused + other.reused,
             self.cost_usd + other.cost_usd, dict(Counter(self.broken) + Counter(other.broken)), self.truncated or other.truncated,
-            dict(Counter(self.faults) + Counter(other.faults)),
+            dict(Counter(self.faults) + Counter(other.faults)), self.curtailed + other.curtailed,
         )  # fmt: skip
 
 
@@ -77,6 +83,12 @@ class Measurer:
     progress: Progress
     named: frozenset[str] = frozenset()
     """Files that the bundle or the app build names: what may run."""
+    stop_slice: StopSlice = critical_failed
+    """The rule of `run.curtail: true`."""
+
+    def __post_init__(self) -> None:
+        self.pacing = Pacing(self.manifest.run)
+        """The limiters of everything that this measurer asks: the app, its model, and whoever judges."""
 
     def upstream(self, bundle: Bundle) -> dict[str, str]:
         """What shapes a reply: the runtime parts, the app build, and how the app is reached."""
@@ -174,6 +186,8 @@ class Measurer:
                 scorers=self.bench.scorers(loaded.output_schema),
                 clock=self.records.clock,
                 progress=self.progress,
+                limiter=self._limiter() if self.manifest.target.kind in ASKS_THERE else None,
+                stop_slice=self.stop_slice if self.manifest.run.curtail else None,
             )
             self._same_bytes(loaded, root, target)
         finally:
@@ -192,12 +206,21 @@ class Measurer:
                 "id": run_id, "bundle": loaded.bundle.digest, "evals": asking.bundle.components[Part.EVALS].digest,
                 "ran": ran, "calls": run.calls, "reused": run.reused, "cost_usd": run.cost_usd, "broken": dict(broken),
                 "truncated": run.truncated, "faults": dict(run.faults), "seconds": (run.finished - run.started).total_seconds(),
+                "curtailed": run.curtailed,
             },
             actor=self.records.actor,
             at=self.records.clock.now(),
         )  # fmt: skip
         return run, Measured(
-            {}, run_id, run.calls, run.reused, run.cost_usd, dict(broken), run.truncated, dict(run.faults)
+            {},
+            run_id,
+            run.calls,
+            run.reused,
+            run.cost_usd,
+            dict(broken),
+            run.truncated,
+            dict(run.faults),
+            run.curtailed,
         )
 
     def _same_bytes(self, loaded: Loaded, root: Path, target: Target) -> None:
@@ -246,12 +269,12 @@ class Measurer:
         return spec.model_copy(update={"path": spec.path.replace("{model}", bundle.components[Part.MODEL].spec["id"])})
 
     def _live(self) -> LiveChat | None:
-        return None if self.manifest.run.calls == "replay" else self.bench.live_chat(self.manifest.target)
+        return None if self.manifest.run.calls == "replay-strict" else self.bench.live_chat(self.manifest.target)
 
     def _chat(self, loaded: Loaded, run_id: str, live: LiveChat | None) -> RecordedChat:
         spec, run = loaded.bundle.components[Part.MODEL].spec, self.manifest.run
         price = spec.get("price")
-        replays = run.calls in ("replay", "replay-or-live")
+        replays = run.calls in ("replay-strict", "replay-or-live")
         return RecordedChat(
             mode=run.calls,
             live=live,
@@ -262,7 +285,14 @@ class Measurer:
             fingerprint=spec.get("fingerprint") or f"{spec['provider']}:{spec['id']}",
             price=None if price is None else Price.model_validate(price),
             cap_usd=run.cost_cap_usd,
+            reads=self.upstream(loaded.bundle),
+            limiter=self._limiter(),
+            attempts=run.attempts,
         )
+
+    def _limiter(self) -> Limiter:
+        target = self.manifest.target
+        return self.pacing.of(target.url or " ".join(target.command or (target.kind,)))
 
     def _run_id(self, upstream: Mapping[str, str], suites: Sequence[Suite]) -> str:
         """The same for a run that was interrupted and goes on, another one for a run that starts anew."""
