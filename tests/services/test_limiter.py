@@ -26,6 +26,7 @@ class Endpoint:
         self.at.append(time.monotonic())
         if self.under_way >= self.takes:
             self.refused += 1
+            await asyncio.sleep(self.took_s / 2)
             raise BrokenRun(Broken.RATE_LIMIT, "status 429", made=False)
         self.under_way += 1
         self.most = max(self.most, self.under_way)
