@@ -104,6 +104,13 @@ class WorkBench:
 
     def target(self, spec: TargetSpec) -> Target:
         """The way to the app."""
+        if self.settings.ray:
+            from interlock.adapters.targets.ray_pool import FANNED_OUT, RayTarget
+
+            if spec.kind in FANNED_OUT:
+                tree = FolderTree(self.settings.root)
+                files = {path: tree.read(path) for path in tree.paths()}
+                return RayTarget(spec, files, address=self.settings.ray, timeout_s=self.timeout_s)
         from interlock.adapters.targets import open_target
 
         return open_target(spec, self.settings.root, timeout_s=self.timeout_s)
