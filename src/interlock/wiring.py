@@ -150,8 +150,10 @@ def read_feature(settings: Settings) -> tuple[Resolved, Loaded, Bundle | None]:
     if not (settings.root / MANIFEST).is_file():
         raise UsageError(f"there is no `{MANIFEST}` in `{settings.root.name}`", hint="make one with `interlock init`")
     resolved = resolve(tree)
-    loaded = load_parts(resolved.bundle, tree)
-    return resolved, loaded, read_lock(read_text(tree, LOCK)) if LOCK in tree.paths() else None
+    lock = read_lock(read_text(tree, LOCK)) if LOCK in tree.paths() else None
+    # What is locked was read strictly when it was locked.
+    locked = lock is not None and lock.digest == resolved.bundle.digest
+    return resolved, load_parts(resolved.bundle, tree, suites_later=locked), lock
 
 
 def open_desk(settings: Settings, records: Records, bench: WorkBench, progress: Progress) -> Desk:

@@ -139,14 +139,17 @@ class CaseResult:
         return None if value is None else value == 1.0
 
     def _mark(self, trial: int, scorer: str) -> float | None:
-        scored = [score for score in self.scores[trial] if isinstance(score, Scored)]
-        errors = [score for score in self.scores[trial] if isinstance(score, Unscored) and score.state is Absent.ERROR]
-        if scorer == "case":
-            if self.trials[trial].fault is not None:
-                return 0.0
-            # A scorer that broke counts against the case: an error never leaves the denominator.
-            return None if not scored and not errors else float(not errors and all(score.passed for score in scored))
-        own = [score for score in scored if score.scorer == scorer]
-        if any(score.scorer == scorer for score in errors):
+        whole = scorer == "case"
+        if whole and self.trials[trial].fault is not None:
             return 0.0
-        return None if not own else float(all(score.passed for score in own))
+        mark = None
+        for score in self.scores[trial]:
+            if not whole and score.scorer != scorer:
+                continue
+            if isinstance(score, Scored):
+                if not score.passed:
+                    return 0.0
+                mark = 1.0
+            elif score.state is Absent.ERROR:
+                return 0.0  # a scorer that broke counts against the case: an error never leaves the denominator
+        return mark

@@ -168,7 +168,7 @@ class Measurer:
     async def _run(self, loaded: Loaded, asking: Loaded, trials: TrialStore) -> tuple[Run, Measured]:
         suites = self.suites(asking)
         upstream = self.upstream(loaded.bundle)
-        run_id = self._run_id(upstream, suites)
+        run_id = self._run_id(upstream, asking.bundle.parts([Part.EVALS]), suites)
         root = self.bench.assemble(loaded.bundle, loaded.tree)
         target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
         chat = self._chat(loaded, run_id, live)
@@ -249,7 +249,7 @@ class Measurer:
             return measure_fuzz((), safe_path), measure_safe_path((), safe_path)
         root = self.bench.assemble(loaded.bundle, loaded.tree)
         target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
-        chat = self._chat(loaded, self._run_id({"probe": loaded.bundle.digest, "app": self.app}, ()), live)
+        chat = self._chat(loaded, self._run_id({"probe": loaded.bundle.digest, "app": self.app}, {}, ()), live)
         try:
             probes = await probe(
                 loaded, probe_cases(self.suites(loaded)), root=root, target=target, chat=chat,
@@ -294,9 +294,10 @@ class Measurer:
         target = self.manifest.target
         return self.pacing.of(target.url or " ".join(target.command or (target.kind,)))
 
-    def _run_id(self, upstream: Mapping[str, str], suites: Sequence[Suite]) -> str:
+    def _run_id(self, upstream: Mapping[str, str], evals: Mapping[str, str], suites: Sequence[Suite]) -> str:
         """The same for a run that was interrupted and goes on, another one for a run that starts anew."""
-        named = {"upstream": dict(upstream), "suites": [suite.digest for suite in suites]}
+        asked = [[suite.name, len(suite.cases)] for suite in suites]  # a smoke set is a part of what its files hold
+        named = {"upstream": dict(upstream), "evals": dict(evals), "suites": asked}
         base = of_value(named, domain="interlock.run.v1").removeprefix("sha256:")[:16]
         finished = sum(fact.body["id"].startswith(base) for fact in self.records.ledger.facts("run"))
         return f"{base}-{finished + 1}"

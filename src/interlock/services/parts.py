@@ -1,11 +1,11 @@
 """The parts of a bundle, read from its files into the values that everything else works with."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import jsonschema_rs
 from pydantic import BaseModel, Field
@@ -93,12 +93,35 @@ class Loaded:
     operations: Operations
     runbook: Guide
     escalation: Guide
-    suites: tuple[Suite, ...]
+    suites: Sequence[Suite]
     texts: tuple[tuple[Part, str, str], ...]
 
     def text(self, path: str) -> str | None:
         """The text of one file of the bundle, or None for bytes that are no text."""
         return next((text for _, name, text in self.texts if name == path), None)
+
+
+class _Later(Sequence[Suite]):
+    """Suites that are read when somebody first looks at them: a large one takes longer than all the rest together."""
+
+    def __init__(self, read: Callable[[], Sequence[Suite]]) -> None:
+        self._read = read
+
+    @cached_property
+    def _suites(self) -> Sequence[Suite]:
+        return self._read()
+
+    @overload
+    def __getitem__(self, index: int) -> Suite: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Suite]: ...
+
+    def __getitem__(self, index: int | slice) -> Suite | Sequence[Suite]:
+        return self._suites[index]
+
+    def __len__(self) -> int:
+        return len(self._suites)
 
 
 @dataclass(frozen=True)
@@ -143,6 +166,11 @@ class _Reader:
         except InterlockError as fault:
             self.faults.append(fault)
             return None
+
+    def raise_faults(self) -> None:
+        if self.faults:
+            faults = ManyErrors(self.faults).errors
+            raise faults[0] if len(faults) == 1 else ManyErrors(faults)
 
     def text(self, path: str) -> str:
         try:
@@ -271,6 +299,12 @@ def _suites(reader: _Reader, patterns: Iterable[str]) -> tuple[Suite, ...]:
     return tuple(suite for _, suite in suites.values())
 
 
+def _read_suites(reader: _Reader, patterns: Iterable[str]) -> tuple[Suite, ...]:
+    suites = _suites(reader, patterns)
+    reader.raise_faults()
+    return suites
+
+
 def _owners(tree: Tree) -> Mapping[str, str]:
     if MANIFEST not in tree.paths():
         return {}
@@ -300,11 +334,12 @@ def release_of(bundle: Bundle, owners: Mapping[str, str] | None = None) -> Relea
     )
 
 
-def load_parts(bundle: Bundle, tree: Tree) -> Loaded:
+def load_parts(bundle: Bundle, tree: Tree, *, suites_later: bool = False) -> Loaded:
     """Read every part of a bundle, strictly.
 
     Args:
         tree: holds at least the files of the bundle; each is compared with its digest as it is read.
+        suites_later: read the suites when they are first looked at, where these very bytes were read strictly before.
     Raises: DocumentError, or ManyErrors with every fault and its place; BundleError for bytes that are not the
         bundle's.
     """
@@ -325,12 +360,13 @@ def load_parts(bundle: Bundle, tree: Tree) -> Loaded:
     operations = reader.model(Operations, run["operations"])
     runbook = reader.attempt(lambda: parse_guide(reader.text(run["runbook"]), run["runbook"]))
     escalation = reader.attempt(lambda: parse_guide(reader.text(run["escalation"]), run["escalation"]))
-    suites = _suites(reader, spec[Part.EVALS]["suites"])
+    patterns = spec[Part.EVALS]["suites"]
+    suites: Sequence[Suite] = (
+        _Later(lambda: _read_suites(reader, patterns)) if suites_later else _suites(reader, patterns)
+    )
     release = reader.attempt(lambda: release_of(bundle, _owners(tree)))
 
-    if reader.faults:
-        faults = ManyErrors(reader.faults).errors
-        raise faults[0] if len(faults) == 1 else ManyErrors(faults)
+    reader.raise_faults()
     # Without a fault every reading succeeded; this says so to the type checker, and to nobody else.
     assert schema is not None and glossary is not None and answers is not None and operations is not None  # noqa: PT018
     assert runbook is not None and escalation is not None and release is not None  # noqa: PT018
