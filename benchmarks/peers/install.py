@@ -1,5 +1,6 @@
 """Throw-away environments for the peers: one folder each, kept only where `INTERLOCK_BENCH_PEERS` names a place."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Sequence
@@ -65,12 +66,8 @@ def _script(name: str) -> Callable[[Path, Path, Path, int], Took]:
 
 
 def _promptfoo(home: Path, rows: Path, kept: Path, count: int) -> Took:
-    import json
-
     node, out = home / "node_modules/node/bin/node", kept.with_suffix(".json")
-    main = home / "node_modules/promptfoo/dist/src/main.js"
-    if not main.is_file():
-        main = home / "node_modules/promptfoo/dist/src/entrypoint.js"
+    main = home / "node_modules/promptfoo/dist/src/entrypoint.js"
     took = run(
         [node, main, "eval", "-c", rows.parent / "promptfooconfig.json", "-j", "20", "--no-cache", "--no-table",
          "--no-progress-bar", "-o", out],

@@ -107,6 +107,27 @@ async def test_the_cap_is_kept_before_the_call_and_never_after() -> None:
     assert len(live.keys) == 20 - broken
 
 
+async def test_what_was_spent_before_counts_and_is_added_up_once() -> None:
+    class Counting(MemoryCallStore):
+        sums = 0
+
+        def spent(self, run: str) -> float:
+            self.sums += 1
+            return super().spent(run)
+
+    store = Counting()
+    store.reserve("sha256:before", "r", 0.9985, at=FixedClock().now())
+    own = chat("live", Live(), store, price=PRICE, cap_usd=1.0)
+    for number in range(5):  # each settles for 0.00021 of the 0.0011 that it reserves
+        request = trial(own)({**ASK, "seed": number})
+        if number < 2:
+            await request
+        else:
+            with pytest.raises(BrokenRun, match="would pass 1"):
+                await request
+    assert store.sums == 1
+
+
 def test_a_cap_without_a_price_starts_nothing() -> None:
     with pytest.raises(CapError):
         chat("record", Live(), MemoryCallStore(), cap_usd=1.0)

@@ -238,6 +238,10 @@ async def test_each_repeat_is_asked_and_each_trial_has_a_trace_of_its_own() -> N
     assert set(target.asked.values()) == {1}
     plan = plan_run(LOADED, [suite(4)], upstream=UPSTREAM, trials=trials, run=RunSpec(repeats=3, cost_cap_usd=1.0))
     assert (plan.asked, plan.reused, plan.cost_max_usd) == (3, 9, 1.0)
+    assert plan.seconds is not None
+    assert plan.seconds < 1
+    slow = plan_run(LOADED, [suite(4)], upstream=UPSTREAM, trials=trials, run=RunSpec(repeats=3, rpm=1))
+    assert slow.seconds == 180.0
 
 
 async def test_a_target_that_costs_too_much_ends_the_run_as_truncated() -> None:

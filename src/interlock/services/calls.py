@@ -63,6 +63,7 @@ class RecordedChat:
 
     Money: before a call is made, the most that it can cost is reserved durably, and settled when the answer is kept.
     A reservation whose call may have been carried out is never given back, so a crash can only make a run stop early.
+    What was spent before is read once: one process at a time spends under the id of a run.
 
     Args:
         mode: see `Recorder`.

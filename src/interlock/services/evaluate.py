@@ -66,7 +66,7 @@ class RunPlan:
 
     asked, reused: trials. calls_max: calls, if each trial makes as many as the busiest stored one (at least two: the
     target and a model). cost_max_usd: what the run cannot go beyond, None without a bound. seconds: by the stored
-    trials' median time, None when nothing is stored.
+    trials' median time and `rpm`, None when nothing is stored.
     """
 
     asked: int
@@ -101,12 +101,13 @@ def plan_run(
         price is not None and not (price.input_per_mtok_usd or price.output_per_mtok_usd)
     )
     took = [attempt.trial.latency_s for attempt in known.values()]
+    paced_s = 60.0 * asked * max(1, busiest) / run.rpm if run.rpm else 0.0
     return RunPlan(
         asked=asked,
         reused=len(known),
         calls_max=asked * max(2, busiest),
         cost_max_usd=0.0 if free or not asked else run.cost_cap_usd,
-        seconds=median(took) * asked / run.concurrency if took else None if asked else 0.0,
+        seconds=max(median(took) * asked / run.concurrency, paced_s) if took else None if asked else 0.0,
     )
 
 

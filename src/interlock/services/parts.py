@@ -300,6 +300,7 @@ def _suites(reader: _Reader, patterns: Iterable[str]) -> tuple[Suite, ...]:
 
 
 def _read_suites(reader: _Reader, patterns: Iterable[str]) -> tuple[Suite, ...]:
+    reader.faults.clear()  # of an earlier try
     suites = _suites(reader, patterns)
     reader.raise_faults()
     return suites
