@@ -109,7 +109,9 @@ class _Later(Sequence[Suite]):
 
     @cached_property
     def _suites(self) -> Sequence[Suite]:
-        return self._read()
+        suites = self._read()
+        del self._read  # it holds the bytes of all files
+        return suites
 
     @overload
     def __getitem__(self, index: int) -> Suite: ...
