@@ -1,10 +1,10 @@
 """The outside world on one page: every Protocol that an adapter fills."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest
@@ -166,6 +166,17 @@ class Chat(Protocol):
     """A chat completion: OpenAI's request body in, OpenAI's response body out."""
 
     async def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]: ...
+
+
+@runtime_checkable
+class Recording(Protocol):
+    """A chat that records: a call may name the parts that its endpoint reads, and tools are called through it too."""
+
+    async def __call__(self, request: Mapping[str, Any], *, reads: Collection[str] = ()) -> Mapping[str, Any]: ...
+
+    async def tool(self, tool: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+        """The recorded result of this call, or what `run` gives now."""
+        ...
 
 
 class LiveChat(Protocol):

@@ -110,6 +110,13 @@ class WorkBench:
 
     def target(self, spec: TargetSpec) -> Target:
         """The way to the app."""
+        if self.settings.ray:
+            from interlock.adapters.targets.ray_pool import FANNED_OUT, RayTarget
+
+            if spec.kind in FANNED_OUT:
+                tree = FolderTree(self.settings.root)
+                files = {path: tree.read(path) for path in tree.paths()}
+                return RayTarget(spec, files, address=self.settings.ray, timeout_s=self.timeout_s)
         from interlock.adapters.targets import open_target
 
         return open_target(spec, self.settings.root, timeout_s=self.timeout_s)
@@ -149,8 +156,10 @@ def read_feature(settings: Settings) -> tuple[Resolved, Loaded, Bundle | None]:
     if not (settings.root / MANIFEST).is_file():
         raise UsageError(f"there is no `{MANIFEST}` in `{settings.root.name}`", hint="make one with `interlock init`")
     resolved = resolve(tree)
-    loaded = load_parts(resolved.bundle, tree)
-    return resolved, loaded, read_lock(read_text(tree, LOCK)) if LOCK in tree.paths() else None
+    lock = read_lock(read_text(tree, LOCK)) if LOCK in tree.paths() else None
+    # What is locked was read strictly when it was locked.
+    locked = lock is not None and lock.digest == resolved.bundle.digest
+    return resolved, load_parts(resolved.bundle, tree, suites_later=locked), lock
 
 
 def open_desk(settings: Settings, records: Records, bench: WorkBench, progress: Progress) -> Desk:

@@ -81,7 +81,7 @@ def test_a_lock_that_is_no_text_is_an_error_with_its_place(checked: Feature, con
 
 
 def test_a_recording_that_is_no_text_is_an_error_with_its_place(feature: Feature) -> None:
-    feature.edit("interlock.yaml", "calls: record,", "calls: replay,")
+    feature.edit("interlock.yaml", "calls: record,", "calls: replay-strict,")
     feature.lock()
     (feature.root / "recordings").mkdir()
     (feature.root / "recordings/a.jsonl").write_bytes(b'{"recording": 1}\n\xff\n')

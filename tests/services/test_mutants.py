@@ -178,7 +178,7 @@ def recording(prompt: str, questions: list[str], say: Any) -> str:
 def replayed(feature: Feature) -> Feature:
     """A feature that asks its model, whose calls are recorded for the prompt as it is and for nothing else."""
     (feature.root / "app/main.py").write_text(ASKING)
-    feature.edit("interlock.yaml", "calls: record,", "calls: replay,")
+    feature.edit("interlock.yaml", "calls: record,", "calls: replay-strict,")
     cases = [json.loads(line) for line in (feature.root / "evals/cases/gold.jsonl").read_text().splitlines()]
     known = {case["input"]: (case["expect"].get("facts") or [case["input"]])[0] for case in cases}
     (feature.root / "recordings").mkdir()

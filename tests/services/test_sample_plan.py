@@ -160,7 +160,7 @@ def test_a_run_against_itself_measures_what_flips_and_the_plan_uses_it(checked: 
 
 
 def test_replays_cannot_be_run_against_themselves(checked: Feature) -> None:
-    checked.edit("interlock.yaml", "calls: record,", "calls: replay,")
+    checked.edit("interlock.yaml", "calls: record,", "calls: replay-strict,")
     checked.lock()
     code, _, err = checked.run("check", "--aa")
     assert code == 2

@@ -133,7 +133,9 @@ def _against_itself(desk: Desk, *, json: bool) -> int:
 
 def summary_of(run: CheckRun, seconds: float | None = None) -> RunSummary:
     """What a run did, as the views show it."""
-    return RunSummary(run.calls, run.reused, run.cost_usd, run.measured, run.broken, run.truncated, seconds, run.faults)
+    return RunSummary(
+        run.calls, run.reused, run.cost_usd, run.measured, run.broken, run.truncated, seconds, run.faults, run.curtailed
+    )
 
 
 def plan_line(plan: CheckPlan) -> str:

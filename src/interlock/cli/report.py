@@ -140,6 +140,7 @@ def _last_run(records: Records, bundle: Digest) -> RunSummary | None:
         last["truncated"],
         last["seconds"],
         last["faults"],
+        last.get("curtailed", 0),
     )
 
 

@@ -76,6 +76,8 @@ def rule_ran(data: Mapping[str, Any], limits: Limits) -> Ruling:
     )
     if data.get("faults"):
         seen += "; failed by themselves: " + ", ".join(f"{n} {kind}" for kind, n in sorted(data["faults"].items()))
+    if data.get("curtailed"):
+        seen += f"; {data['curtailed']} not asked to their end, because the verdict of their slices stood"
     if data["truncated"]:
         return _owed(seen, "the run was cut short, so it shows nothing of the rest", asked, Gap.BROKEN)
     if cases == 0 or data["calls"] == 0:
@@ -121,6 +123,7 @@ def rule_critical(data: Mapping[str, Any], limits: Limits) -> Ruling:
         if not row["census"]["short"] and (n := len(row["census"]["open"]))
     ]
     thin += [f"{row['slice']}: {n} of its cases have no score" for row in critical if (n := row.get("unscored", 0))]
+    thin += [f"{row['slice']}: {n} of its cases were not asked" for row in critical if (n := row.get("curtailed", 0))]
     for row in critical:
         failures, n = row["n"] - row["passes"], row["n"]
         if failures:
@@ -256,6 +259,9 @@ def rule_abstention(data: Mapping[str, Any], limits: Limits) -> Ruling:
         return Ruling(Standing.FAIL, seen, half, asked)
     if Clears.UNDECIDED in (should, wrongly, right):
         return _owed(seen, proves, asked, Gap.THIN)
+    if curtailed := data["should"].get("curtailed", 0) + data["wrongly"].get("curtailed", 0):
+        # When to stop was decided by what had been seen, so what was seen is no sample of the rest.
+        return _owed(f"{seen}; {curtailed} were not asked", "nothing of those", asked, Gap.THIN)
     return Ruling(Standing.PASS, seen, proves, asked)
 
 

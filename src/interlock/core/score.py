@@ -40,6 +40,7 @@ class Broken(StrEnum):
     PROTOCOL = "response in another shape"
     RECORDING = "no recorded reply"
     CAP = "money cap reached"
+    DEADLINE = "run deadline reached"
     START = "target did not start"
 
 
@@ -110,13 +111,17 @@ Score = Scored | Unscored
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """All trials of one case with the scores of each."""
+    """All trials of one case with the scores of each.
+
+    curtailed: trials that were not asked because the verdict of the case's slices stood without them.
+    """
 
     case_id: str
     slices: tuple[str, ...]
     unit: str
     trials: tuple[Trial, ...]
     scores: tuple[tuple[Score, ...], ...] = field(default=())
+    curtailed: int = 0
 
     @property
     def ran(self) -> tuple[int, ...]:
@@ -139,14 +144,17 @@ class CaseResult:
 
     def mark(self, trial: int, scorer: str = "case") -> float | None:
         """Whether one unbroken trial passed this scorer, as 1 or 0; None when nothing was scored."""
-        scored = [score for score in self.scores[trial] if isinstance(score, Scored)]
-        errors = [score for score in self.scores[trial] if isinstance(score, Unscored) and score.state is Absent.ERROR]
-        if scorer == "case":
-            if self.trials[trial].fault is not None:
-                return 0.0
-            # A scorer that broke counts against the case: an error never leaves the denominator.
-            return None if not scored and not errors else float(not errors and all(score.passed for score in scored))
-        own = [score for score in scored if score.scorer == scorer]
-        if any(score.scorer == scorer for score in errors):
+        whole = scorer == "case"
+        if whole and self.trials[trial].fault is not None:
             return 0.0
-        return None if not own else float(all(score.passed for score in own))
+        mark = None
+        for score in self.scores[trial]:
+            if not whole and score.scorer != scorer:
+                continue
+            if isinstance(score, Scored):
+                if not score.passed:
+                    return 0.0
+                mark = 1.0
+            elif score.state is Absent.ERROR:
+                return 0.0  # a scorer that broke counts against the case: an error never leaves the denominator
+        return mark

@@ -77,6 +77,7 @@ class CheckRun:
     truncated: bool = False
     envelopes: Mapping[str, Digest] = field(default_factory=dict)
     faults: Mapping[str, int] = field(default_factory=dict)
+    curtailed: int = 0
 
     def verdict(self, environment: str) -> Verdict:
         """The verdict for one environment."""
@@ -344,6 +345,7 @@ def _conclude(
         total.truncated,
         envelopes,
         total.faults,
+        total.curtailed,
     )
 
 

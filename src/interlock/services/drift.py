@@ -43,7 +43,7 @@ class DatedTrials:
 
 def can_move(manifest: Manifest, bundle: Bundle) -> bool:
     """Whether the same bytes could answer otherwise tomorrow: not a recording, and no model that its weights name."""
-    if manifest.run.calls == "replay" or manifest.target.kind == "recorded":
+    if manifest.run.calls == "replay-strict" or manifest.target.kind == "recorded":
         return False
     model = bundle.components.get(Part.MODEL)
     return model is None or not weights_named(model)

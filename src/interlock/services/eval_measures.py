@@ -39,14 +39,19 @@ class _Mark(Enum):
     PASSED = "passed"
     FAILED = "failed"
     BROKEN = "broken"
+    CURTAILED = "curtailed"
     UNSCORED = "unscored"
+
+
+_OPEN = frozenset({_Mark.BROKEN, _Mark.CURTAILED})
 
 
 def measure_suite(run: Run) -> Mapping[str, Mapping[str, Any]]:
     """The data of EVAL-01, EVAL-02, SAFE-02 and the eval half of PRS-01.
 
     Every suite counts except those of kind `baseline`, which another path answers. A case failed if any of its
-    repeats did, is broken if any broke and none failed, and passed only if every repeat ran and passed. The unit of
+    repeats did, is broken if any broke and none failed, and passed only if every repeat ran and passed; one that was not
+    asked to its end because the verdict stood is curtailed: neither passed nor broken. The unit of
     counts is the cluster where cases belong together, else the case; a unit passes only with all of its cases.
     """
     suites = [suite for suite in run.suites if suite.kind is not SuiteKind.BASELINE]
@@ -66,15 +71,17 @@ def _mark(result: CaseResult, scorer: str = "case") -> _Mark:
     passed = result.passed(scorer)
     if passed is False:
         return _Mark.FAILED
-    if len(result.ran) < len(result.trials) or not result.trials:
+    if len(result.ran) < len(result.trials) or not (result.trials or result.curtailed):
         return _Mark.BROKEN
+    if result.curtailed:
+        return _Mark.CURTAILED
     return _Mark.UNSCORED if passed is None else _Mark.PASSED
 
 
 def _together(marks: Iterable[_Mark]) -> _Mark:
     """A unit of several cases: one failure fails it; what broke, or was not scored, leaves it undecided."""
     found = set(marks)
-    for mark in (_Mark.FAILED, _Mark.BROKEN, _Mark.PASSED):
+    for mark in (_Mark.FAILED, _Mark.BROKEN, _Mark.CURTAILED, _Mark.PASSED):
         if mark in found:
             return mark
     return _Mark.UNSCORED
@@ -89,17 +96,20 @@ def _units(run: Run, suite: Suite, cases: Sequence[Case], scorer: str = "case") 
 
 
 def _ran(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
-    cases = ran = calls = traced = 0
+    cases = ran = calls = traced = curtailed = 0
     broken: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     for suite in suites:
         for case in suite.cases:
             cases += 1
-            trials = _result(run, suite, case).trials
+            result = _result(run, suite, case)
+            trials = result.trials
             calls += sum(trial.calls for trial in trials)
             kind = next((trial.broken for trial in trials if trial.broken is not None), None)
             if kind is not None:
                 broken[kind.value] += 1
+            elif result.curtailed:
+                curtailed += 1
             elif trials:
                 ran += 1
                 faults.update({trial.fault.value for trial in trials if trial.fault is not None})
@@ -112,6 +122,7 @@ def _ran(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
         "calls": calls,
         "traced": traced,
         "truncated": run.truncated,
+        **({"curtailed": curtailed} if curtailed else {}),
     }
 
 
@@ -147,6 +158,8 @@ def _slice(run: Run, suite: Suite, piece: Slice) -> dict[str, Any]:
     if piece.estimand == "census":
         met = census(tried, piece.needs)
         row["census"] = {"needs": piece.needs, "cases": met.cases, "short": list(met.short), "open": list(met.open)}
+    if found[_Mark.CURTAILED]:
+        row["curtailed"] = found[_Mark.CURTAILED]
     return row
 
 
@@ -199,16 +212,17 @@ def _abstention(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
             result = _result(run, suite, case)
             ran = [result.trials[i] for i in result.ran]
             answers = [trial.reply is not None and trial.reply.outcome == "answer" for trial in ran]
-            whole = bool(answers) and len(answers) == len(result.trials)
+            whole = bool(answers) and len(answers) == len(result.trials) and not result.curtailed
+            undecided = _Mark.CURTAILED if result.curtailed and len(answers) == len(result.trials) else _Mark.BROKEN
             failed = any(answers) or any(trial.reply is None for trial in ran)
             unit = (suite.name, case.id) if case.cluster is None else (case.cluster,)
             if "abstain" in permitted and "answer" not in permitted:
-                mark = _Mark.FAILED if failed else _Mark.PASSED if whole else _Mark.BROKEN
+                mark = _Mark.FAILED if failed else _Mark.PASSED if whole else undecided
                 should.setdefault(unit, []).append(mark)
                 missed += [case.id] if mark is _Mark.FAILED else []
             elif permitted == {"answer"}:
-                refused = bool(answers) and 2 * sum(answers) <= len(answers)
-                mark = _Mark.FAILED if refused else _Mark.PASSED if whole else _Mark.BROKEN
+                refused = bool(answers) and 2 * sum(answers) <= len(answers) and not result.curtailed
+                mark = _Mark.FAILED if refused else _Mark.PASSED if whole else undecided
                 scope.setdefault(unit, []).append(mark)
                 refused_ids += [case.id] if mark is _Mark.FAILED else []
                 wrong = wrong_answer(result)
@@ -224,12 +238,14 @@ def _abstention(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
             "n": kept[_Mark.PASSED] + kept[_Mark.FAILED],
             "broken": kept[_Mark.BROKEN],
             "failed": missed,
+            **({"curtailed": kept[_Mark.CURTAILED]} if kept[_Mark.CURTAILED] else {}),
         },
         "wrongly": {
             "count": in_scope[_Mark.FAILED],
             "n": in_scope[_Mark.PASSED] + in_scope[_Mark.FAILED],
             "broken": in_scope[_Mark.BROKEN],
             "failed": refused_ids,
+            **({"curtailed": in_scope[_Mark.CURTAILED]} if in_scope[_Mark.CURTAILED] else {}),
         },
         "answered": {
             "wrong": answered[_Mark.FAILED],
@@ -272,10 +288,10 @@ def slice_names(suites: Sequence[Suite]) -> list[tuple[str, Suite, Slice]]:
 def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping[str, Any]:
     """The data of EVAL-03: the gold and regression suites of the candidate, paired case by case with the baseline.
 
-    A case that broke in either run is unpaired, and the comparison takes it for the worst that it could have been.
-    A suite that the baseline did not run with the same content has no pair, so its slices stay owed. A census is
-    compared case by case and is outside the family of the others. `halves` are the two ways of being wrong, over the
-    cases that have an answer; `exploratory` and `headline` inform.
+    A case that broke, or was curtailed, in either run is unpaired, and the comparison takes it for the worst that it
+    could have been. A suite that the baseline did not run with the same content has no pair, so its slices stay owed. A
+    census is compared case by case and is outside the family of the others. `halves` are the two ways of being wrong,
+    over the cases that have an answer; `exploratory` and `headline` inform.
     """
     pairs: dict[str, Paired] = {}
     margins: dict[str, float] = {}
@@ -366,7 +382,7 @@ def _pair(
     judged = {row[0] for row in before} | {row[0] for row in after}
     lost = sum(
         f"{suite.name}/{case.id}" not in judged
-        and _Mark.BROKEN in {_mark(_result(run, suite, case)) for run in (baseline, candidate)}
+        and not _OPEN.isdisjoint(_mark(_result(run, suite, case)) for run in (baseline, candidate))
         for suite, case in cases
     )
     paired = paired_from_trials(before, after)
@@ -379,7 +395,7 @@ def _rows(run: Run, cases: Sequence[tuple[Suite, Case]], of: Value = CaseResult.
     for suite, case in cases:
         result = _result(run, suite, case)
         value = of(result)
-        if value is not None and _mark(result) is not _Mark.BROKEN:
+        if value is not None and _mark(result) not in _OPEN:
             rows.append((f"{suite.name}/{case.id}", case.cluster, value))
     return rows
 

@@ -13,15 +13,18 @@ from interlock.core.errors import TargetError, UsageError
 from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part, Price, RunSpec, TargetSpec
 from interlock.core.suite import Suite, SuiteKind
 from interlock.ports import Attempt, Bench, Chat, LiveChat, Progress, Records, Target, TrialStore
-from interlock.services.calls import NoChat, RecordedCall, RecordedChat, parse_recordings
+from interlock.services.calls import NoChat, RecordedChat
+from interlock.services.curtail import StopSlice, critical_failed
 from interlock.services.drift import AGAINST_ITSELF, DatedTrials, can_move, measure_itself, within_window
 from interlock.services.eval_fallback import measure_fallback
 from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
 from interlock.services.import_binding import refuse_unbound
+from interlock.services.limiter import Limiter, Pacing
 from interlock.services.parts import Loaded, load_parts
 from interlock.services.preregister import loosened_since, register, terms_of
 from interlock.services.probes import measure_fuzz, measure_safe_path, probe, probe_cases
+from interlock.services.recorder import RecordedCall, parse_recordings
 from interlock.services.rerun import full_scope
 from interlock.services.shelf import fetch
 
@@ -34,6 +37,8 @@ TERMED = frozenset({"EVAL-02", "SAFE-02"})
 MOST_REPEATS = 50
 ASKS_HERE = frozenset({"python", "openai"})
 """Kinds of targets that ask their model through the run's own chat, where a probe can spoil the output."""
+ASKS_THERE = frozenset({"http", "command"})
+"""Kinds of targets that are an endpoint themselves, with its own limiter."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,14 @@ class Measured:
     broken: Mapping[str, int] = field(default_factory=dict)
     truncated: bool = False
     faults: Mapping[str, int] = field(default_factory=dict)
+    curtailed: int = 0
 
     def plus(self, other: "Measured") -> "Measured":
         """Both together."""
         return Measured(
             {**self.data, **other.data}, self.run or other.run, self.calls + other.calls, self.reused + other.reused,
             self.cost_usd + other.cost_usd, dict(Counter(self.broken) + Counter(other.broken)), self.truncated or other.truncated,
-            dict(Counter(self.faults) + Counter(other.faults)),
+            dict(Counter(self.faults) + Counter(other.faults)), self.curtailed + other.curtailed,
         )  # fmt: skip
 
 
@@ -87,6 +93,12 @@ class Measurer:
     named: frozenset[str] = frozenset()
     """Files that the bundle or the app build names: what may run."""
     _recorded: Mapping[str, RecordedCall] | None = field(default=None, init=False, repr=False)
+    stop_slice: StopSlice = critical_failed
+    """The rule of `run.curtail: true`."""
+
+    def __post_init__(self) -> None:
+        self.pacing = Pacing(self.manifest.run)
+        """The limiters of everything that this measurer asks: the app, its model, and whoever judges."""
 
     def upstream(self, bundle: Bundle, spec: TargetSpec | None = None) -> dict[str, str]:
         """What shapes a reply: the runtime parts, the app build, and how the app, or another target, is reached."""
@@ -188,7 +200,7 @@ class Measurer:
         Raises: UsageError where nothing would be asked anew, or the repeats would be too many.
         """
         manifest, repeats = self.manifest, self.manifest.run.repeats
-        if manifest.run.calls == "replay" or manifest.target.kind == "recorded":
+        if manifest.run.calls == "replay-strict" or manifest.target.kind == "recorded":
             raise UsageError(
                 "an A/A run asks the app anew, and here replies are only replayed",
                 hint="set `run.calls` to live or record, or declare what you expect: interlock plan --discordance 0.05",
@@ -214,7 +226,7 @@ class Measurer:
     ) -> tuple[Run, Measured]:
         suites = self.suites(asking)
         dated = DatedTrials(trials)
-        run_id = self._run_id(self.upstream(loaded.bundle), suites)
+        run_id = self._run_id(self.upstream(loaded.bundle), asking.bundle.parts([Part.EVALS]), suites)
         run = await self._ask(loaded, suites, dated, run_id, spec=spec)
         results = run.results.values()
         broken = Counter(trial.broken.value for result in results for trial in result.trials if trial.broken)
@@ -229,13 +241,21 @@ class Measurer:
                 "id": run_id, "bundle": loaded.bundle.digest, "evals": asking.bundle.components[Part.EVALS].digest,
                 "ran": ran, "calls": run.calls, "reused": run.reused, "cost_usd": run.cost_usd, "broken": dict(broken),
                 "truncated": run.truncated, "faults": dict(run.faults), "seconds": (run.finished - run.started).total_seconds(),
-                "plan": plan, "scope": full_scope(asked_bundle, self.app), "oldest": (dated.oldest or run.started).isoformat(),
+                "curtailed": run.curtailed, "plan": plan, "scope": full_scope(asked_bundle, self.app), "oldest": (dated.oldest or run.started).isoformat(),
             },
             actor=self.records.actor,
             at=self.records.clock.now(),
         )  # fmt: skip
         return run, Measured(
-            {}, run_id, run.calls, run.reused, run.cost_usd, dict(broken), run.truncated, dict(run.faults)
+            {},
+            run_id,
+            run.calls,
+            run.reused,
+            run.cost_usd,
+            dict(broken),
+            run.truncated,
+            dict(run.faults),
+            run.curtailed,
         )
 
     async def try_out(
@@ -254,11 +274,20 @@ class Measurer:
         arm = self.manifest.fallback
         if arm is None:
             return None, Measured()
-        run_id = self._run_id(self.upstream(loaded.bundle, arm), gold(loaded.suites))
+        evals = loaded.bundle.parts([Part.EVALS])
+        run_id = self._run_id(self.upstream(loaded.bundle, arm), evals, gold(loaded.suites))
         run = await self._ask(loaded, gold(loaded.suites), trials, run_id, arm)
         broken = Counter(trial.broken.value for one in run.results.values() for trial in one.trials if trial.broken)
         return run, Measured(
-            {}, run_id, run.calls, run.reused, run.cost_usd, dict(broken), run.truncated, dict(run.faults)
+            {},
+            run_id,
+            run.calls,
+            run.reused,
+            run.cost_usd,
+            dict(broken),
+            run.truncated,
+            dict(run.faults),
+            run.curtailed,
         )
 
     async def _ask(
@@ -284,6 +313,8 @@ class Measurer:
                 scorers=self.bench.scorers(loaded.output_schema),
                 clock=self.records.clock,
                 progress=self.progress,
+                limiter=self._limiter() if self.manifest.target.kind in ASKS_THERE else None,
+                stop_slice=self.stop_slice if self.manifest.run.curtail else None,
             )
             self._same_bytes(loaded, root, target)
         finally:
@@ -322,7 +353,7 @@ class Measurer:
             return measure_fuzz((), safe_path), measure_safe_path((), safe_path)
         root = self.bench.assemble(loaded.bundle, loaded.tree)
         target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
-        chat = self._chat(loaded, self._run_id({"probe": loaded.bundle.digest, "app": self.app}, ()), live)
+        chat = self._chat(loaded, self._run_id({"probe": loaded.bundle.digest, "app": self.app}, {}, ()), live)
         try:
             probes = await probe(
                 loaded, probe_cases(self.suites(loaded)), root=root, target=target, chat=chat,
@@ -342,12 +373,12 @@ class Measurer:
         return spec.model_copy(update={"path": spec.path.replace("{model}", bundle.components[Part.MODEL].spec["id"])})
 
     def _live(self) -> LiveChat | None:
-        return None if self.manifest.run.calls == "replay" else self.bench.live_chat(self.manifest.target)
+        return None if self.manifest.run.calls == "replay-strict" else self.bench.live_chat(self.manifest.target)
 
     def _chat(self, loaded: Loaded, run_id: str, live: LiveChat | None) -> RecordedChat:
         spec, run = loaded.bundle.components[Part.MODEL].spec, self.manifest.run
         price = spec.get("price")
-        replays = run.calls in ("replay", "replay-or-live")
+        replays = run.calls in ("replay-strict", "replay-or-live")
         return RecordedChat(
             mode=run.calls,
             live=live,
@@ -358,6 +389,9 @@ class Measurer:
             fingerprint=spec.get("fingerprint") or f"{spec['provider']}:{spec['id']}",
             price=None if price is None else Price.model_validate(price),
             cap_usd=run.cost_cap_usd,
+            reads=self.upstream(loaded.bundle),
+            limiter=self._limiter(),
+            attempts=run.attempts,
         )
 
     def _recordings(self) -> Mapping[str, RecordedCall]:
@@ -366,9 +400,14 @@ class Measurer:
             self._recorded = parse_recordings(self.bench.recordings(self.manifest.run.recordings))
         return self._recorded
 
-    def _run_id(self, upstream: Mapping[str, str], suites: Sequence[Suite]) -> str:
+    def _limiter(self) -> Limiter:
+        target = self.manifest.target
+        return self.pacing.of(target.url or " ".join(target.command or (target.kind,)))
+
+    def _run_id(self, upstream: Mapping[str, str], evals: Mapping[str, str], suites: Sequence[Suite]) -> str:
         """The same for a run that was interrupted and goes on, another one for a run that starts anew."""
-        named = {"upstream": dict(upstream), "suites": [suite.digest for suite in suites]}
+        asked = [[suite.name, len(suite.cases)] for suite in suites]  # a smoke set is a part of what its files hold
+        named = {"upstream": dict(upstream), "evals": dict(evals), "suites": asked}
         base = of_value(named, domain="interlock.run.v1").removeprefix("sha256:")[:16]
         finished = sum(fact.body["id"].startswith(base) for fact in self.records.ledger.facts("run"))
         return f"{base}-{finished + 1}"

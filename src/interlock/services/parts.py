@@ -1,12 +1,12 @@
 """The parts of a bundle, read from its files into the values that everything else works with."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import jsonschema_rs
 from pydantic import BaseModel, Field
@@ -97,13 +97,38 @@ class Loaded:
     operations: Operations
     runbook: Guide
     escalation: Guide
-    suites: tuple[Suite, ...]
+    suites: Sequence[Suite]
     texts: tuple[tuple[Part, str, str], ...]
     traffic: TrafficProfile | None = None
 
     def text(self, path: str) -> str | None:
         """The text of one file of the bundle, or None for bytes that are no text."""
         return next((text for _, name, text in self.texts if name == path), None)
+
+
+class _Later(Sequence[Suite]):
+    """Suites that are read when somebody first looks at them: a large one takes longer than all the rest together."""
+
+    def __init__(self, read: Callable[[], Sequence[Suite]]) -> None:
+        self._read = read
+
+    @cached_property
+    def _suites(self) -> Sequence[Suite]:
+        suites = self._read()
+        del self._read  # it holds the bytes of all files
+        return suites
+
+    @overload
+    def __getitem__(self, index: int) -> Suite: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Suite]: ...
+
+    def __getitem__(self, index: int | slice) -> Suite | Sequence[Suite]:
+        return self._suites[index]
+
+    def __len__(self) -> int:
+        return len(self._suites)
 
 
 @dataclass(frozen=True)
@@ -150,6 +175,11 @@ class _Reader:
         except InterlockError as fault:
             self.faults.append(fault)
             return None
+
+    def raise_faults(self) -> None:
+        if self.faults:
+            faults = ManyErrors(self.faults).errors
+            raise faults[0] if len(faults) == 1 else ManyErrors(faults)
 
     def text(self, path: str) -> str:
         try:
@@ -284,6 +314,13 @@ def _suites(reader: _Reader, patterns: Iterable[str], traffic: str | None) -> tu
     return tuple(suite for _, suite in suites.values())
 
 
+def _read_suites(reader: _Reader, patterns: Iterable[str], traffic: str | None) -> tuple[Suite, ...]:
+    reader.faults.clear()  # of an earlier try
+    suites = _suites(reader, patterns, traffic)
+    reader.raise_faults()
+    return suites
+
+
 def _owners(tree: Tree) -> Mapping[str, str]:
     if MANIFEST not in tree.paths():
         return {}
@@ -313,12 +350,13 @@ def release_of(bundle: Bundle, owners: Mapping[str, str] | None = None) -> Relea
     )
 
 
-def load_parts(bundle: Bundle, tree: Tree, *, like: Loaded | None = None) -> Loaded:
+def load_parts(bundle: Bundle, tree: Tree, *, like: Loaded | None = None, suites_later: bool = False) -> Loaded:
     """Read every part of a bundle, strictly.
 
     Args:
         tree: holds at least the files of the bundle; each is compared with its digest as it is read.
         like: a bundle that was read; its suites are taken over where the evals part is the same.
+        suites_later: read the suites when they are first looked at, where these very bytes were read strictly before.
     Raises: DocumentError, or ManyErrors with every fault and its place; BundleError for bytes that are not the
         bundle's.
     """
@@ -340,14 +378,18 @@ def load_parts(bundle: Bundle, tree: Tree, *, like: Loaded | None = None) -> Loa
     runbook = reader.attempt(lambda: parse_guide(reader.text(run["runbook"]), run["runbook"]))
     escalation = reader.attempt(lambda: parse_guide(reader.text(run["escalation"]), run["escalation"]))
     counted = spec[Part.EVALS].get("traffic")
-    known = like is not None and like.bundle.parts([Part.EVALS]) == bundle.parts([Part.EVALS])
-    suites = like.suites if like is not None and known else _suites(reader, spec[Part.EVALS]["suites"], counted)
+    patterns = spec[Part.EVALS]["suites"]
+    suites: Sequence[Suite]
+    if like is not None and like.bundle.parts([Part.EVALS]) == bundle.parts([Part.EVALS]):
+        suites = like.suites
+    elif suites_later:
+        suites = _Later(lambda: _read_suites(reader, patterns, counted))
+    else:
+        suites = _suites(reader, patterns, counted)
     traffic = reader.model(TrafficProfile, counted) if counted else None
     release = reader.attempt(lambda: release_of(bundle, _owners(tree)))
 
-    if reader.faults:
-        faults = ManyErrors(reader.faults).errors
-        raise faults[0] if len(faults) == 1 else ManyErrors(faults)
+    reader.raise_faults()
     # Without a fault every reading succeeded; this says so to the type checker, and to nobody else.
     assert schema is not None and glossary is not None and answers is not None and operations is not None  # noqa: PT018
     assert runbook is not None and escalation is not None and release is not None  # noqa: PT018

@@ -69,7 +69,7 @@ def list_lines(
     lines.append(
         f"{len(mutants)} mutants; nothing was run. Each is asked {sample} of {cases} cases first, the rest where"
     )
-    if run.calls == "replay":
+    if run.calls == "replay-strict":
         lines.append("nothing turned red and every call is recorded. `calls: replay`: no call is made.")
     else:
         cap = "no cap" if run.cost_cap_usd is None else f"cap ${run.cost_cap_usd:.2f} for all of them together"

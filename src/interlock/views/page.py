@@ -17,6 +17,7 @@ class RunSummary:
     """What one check run did. cost_usd: US dollars. seconds: wall time. broken: broken trials by kind.
 
     faults: trials that failed by themselves (the app crashed, or answered in another shape), by kind.
+    curtailed: trials that were not asked because the verdict of their slices stood.
     """
 
     calls: int
@@ -27,6 +28,7 @@ class RunSummary:
     truncated: bool = False
     seconds: float | None = None
     faults: Mapping[str, int] = field(default_factory=dict)
+    curtailed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
