@@ -293,10 +293,16 @@ def grant_is_proven(grant: Grant, signer: Signer | None) -> bool:
     return payload == grant_statement(grant) and signature.name == grant.grantor and grant.role in signature.roles
 
 
-def put_closed(turn: EffectTransaction, before: Approval, after: Approval, now: datetime) -> None:
-    """Write that a request for approval ended, with its record."""
+def put_closed(turn: EffectTransaction, before: Approval, after: Approval, now: datetime, *, proof: str = "") -> None:
+    """Write that a request for approval ended, with its record. proof: a person's signed statement, base64."""
     turn.put_approval(after, replaces=before)
-    body = {"approval": after.id, "state": after.state.value, "by": after.closed_by, "reason": after.reason}
+    body = {
+        "approval": after.id,
+        "state": after.state.value,
+        "by": after.closed_by,
+        "reason": after.reason,
+        "proof": proof,
+    }
     turn.append("approval", body, at=now)
 
 

@@ -1,5 +1,6 @@
 """What people decide about effects: approve, reject, grant in advance, take a grant back."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -83,7 +84,7 @@ def reject_effect(
         if current is None:
             raise ApprovalError(f"`{found.id}` is gone", hint="interlock approvals")
         after = current.rejected(signature.name, signature.roles, reason, clock.now())
-        put_closed(turn, current, after, now)
+        put_closed(turn, current, after, now, proof=base64.b64encode(envelope).decode())
     assert after.state is ApprovalState.REJECTED
     return after
 
@@ -125,15 +126,15 @@ def revoke_grant(store: EffectStore, clock: Clock, signer: Signer, id: str, *, b
     if len(found) != 1:
         raise UsageError(f"there is no grant `{id}`", hint="interlock grant --list")
     now = clock.now()
-    signer.open(
-        signer.sign({"grant": found[0].id, "reason": reason, "at": now.isoformat()}, kind=REVOCATION_KIND, name=by),
-        kind=REVOCATION_KIND,
-    )
+    said = {"grant": found[0].id, "reason": reason, "at": now.isoformat()}
+    envelope = signer.sign(said, kind=REVOCATION_KIND, name=by)
+    signer.open(envelope, kind=REVOCATION_KIND)
     with store.transaction(found[0].tenant) as turn:
         current = turn.grant(found[0].id)
         if current is None:
             raise ApprovalError(f"`{found[0].id}` is gone", hint="interlock grant --list")
         after = current.revoked(by, reason, now)
         turn.put_grant(after, replaces=current)
-        turn.append("grant", {"grant": after.id, "state": "revoked", "by": by, "reason": reason}, at=now)
+        proof = base64.b64encode(envelope).decode()
+        turn.append("grant", {**said, "state": "revoked", "by": by, "proof": proof}, at=now)
     return after

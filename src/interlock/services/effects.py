@@ -8,15 +8,15 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from interlock.core.actions import Effect
-from interlock.core.claim import Arrival, Claim, DidNotHappen, Happened, State
+from interlock.core.claim import OPEN, Arrival, Claim, DidNotHappen, Happened, State
 from interlock.core.digest import canonical, short
 from interlock.core.effect import CallVerdict, EffectRequest, Retry
 from interlock.core.errors import (
     Denied,
-    EffectError,
     Escalated,
     InProgress,
     InterlockError,
@@ -95,7 +95,7 @@ class Life:
             if isinstance(answer, Found) and self._may_look(answer) and self._looked(answer.claim):
                 answer = self._claimed()
             step = self._said(answer)
-        except EffectError:
+        except (Denied, NeedsApproval, InProgress, OutcomeUnknown):
             raise
         except Exception as cause:  # a guard that cannot decide, or cannot record, says no
             if self.reads_without_store and self._harmless(cause):
@@ -125,15 +125,15 @@ class Life:
             actual, fault = _measured(self.actual, result)
             codes += fault
         try:
-            settled = self._settled(step.claim, State.COMPLETED, result=kept, codes=codes, actual=actual)
+            state, agrees = self._settled(step.claim, State.COMPLETED, result=kept, codes=codes, actual=actual)
         except Exception as cause:
             raise OutcomeUnknown(
                 f"`{self.request.action}` was done, and that could not be recorded", claim=step.claim.id, result=result,
                 hint=f"interlock guard settle {short(step.claim.id)} --happened",
             ) from cause  # fmt: skip
-        if settled.state is not State.COMPLETED:
+        if not agrees:
             raise OutcomeUnknown(
-                f"`{self.request.action}` was done after it was settled as {settled.state}", claim=step.claim.id,
+                f"`{self.request.action}` was done after it was settled, and is now {state}", claim=step.claim.id,
                 result=result, hint="it may have happened twice; look at the other side",
             )  # fmt: skip
         return Performed(result, False, step.claim.id, step.record)
@@ -145,7 +145,7 @@ class Life:
         state = State.FAILED_BEFORE_EFFECT if self._changed_nothing(error) else State.UNKNOWN
         reason = f"{type(error).__name__}: {error}"[:500]
         try:
-            state = self._settled(step.claim, state, reason=reason).state
+            state, _ = self._settled(step.claim, state, reason=reason)
         except Exception as cause:  # noqa: BLE001 — the claim stays, and its lease makes it unknown
             error.add_note(f"the outcome could not be recorded either: {cause}")
             state = State.UNKNOWN
@@ -239,10 +239,11 @@ class Life:
     def _settled(
         self, claim: Claim, state: State, *, result: str | None = None, reason: str = "", codes: tuple[str, ...] = (),
         actual: dict[str, int] | None = None,
-    ) -> Claim:  # fmt: skip
+    ) -> tuple[State, bool]:  # fmt: skip
         """Settle our attempt, tried twice: the second finds it done where only the answer of the first was lost.
 
-        Returns: the claim as it stands. Where others settled it otherwise meanwhile, the contradiction is recorded.
+        Returns: how the claim stands, and whether that agrees with what we know. Where it does not, because somebody settled it
+        otherwise or tried again meanwhile, the contradiction is recorded.
         """
         try:
             return self._settle_once(claim, state, result, reason, codes, actual)
@@ -252,27 +253,25 @@ class Life:
     def _settle_once(
         self, claim: Claim, state: State, result: str | None, reason: str, codes: tuple[str, ...],
         actual: dict[str, int] | None,
-    ) -> Claim:  # fmt: skip
+    ) -> tuple[State, bool]:  # fmt: skip
         with self.store.transaction(claim.tenant) as turn:
             now, current = self.clock.now(), turn.claim_of(claim.id)
             if current is None:
                 raise LedgerError("a claim is gone", hint="restore the database from a backup")
             ours = (current.owner, current.attempt) == (claim.owner, claim.attempt)
-            if ours and current.state in {State.IN_FLIGHT, State.UNKNOWN}:
-                if current.state is state:
-                    return current
-                return settle(
+            if ours and current.state is state:
+                return state, True
+            if ours and current.state in OPEN:
+                done = settle(
                     turn, current, state, by=claim.owner, now=now, result=result, reason=reason, codes=codes, actual=actual
                 )  # fmt: skip
-            if not ours or current.state is not state:
-                body = {
-                    "v": 1, "claim": claim.id, "attempt": claim.attempt, "outcome": state.value, "by": claim.owner,
-                    "codes": ["outcome.contradicted"], "found": current.state.value, "reason": reason,
-                }  # fmt: skip
-                turn.append("outcome", body, at=now)
-                if current.state is State.COMPLETED and state is State.UNKNOWN:
-                    return current
-            return current
+                return done.state, True
+            body = {
+                "v": 1, "claim": claim.id, "attempt": claim.attempt, "outcome": state.value, "by": claim.owner,
+                "codes": ["outcome.contradicted"], "found": current.state.value, "reason": reason,
+            }  # fmt: skip
+            turn.append("outcome", body, at=now)
+            return current.state, False
 
 
 def perform(
@@ -322,7 +321,7 @@ async def perform_async(
         async with asyncio.timeout(life.lease_s):
             result = await life.call(step)
     except BaseException as error:
-        raised = await _to_the_end(lambda: life.failed(step, error))
+        raised = await _to_the_end(partial(life.failed, step, error))
         if raised is error:
             raise
         raise raised from error

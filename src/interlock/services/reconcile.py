@@ -55,7 +55,9 @@ def reconcile(store: EffectStore, clock: Clock, hooks: Mapping[str, Verify]) -> 
     Args:
         hooks: by action. A hook that raises leaves its outcome unknown.
     """
-    settled, open_, faults = [], [], {}
+    settled: list[Claim] = []
+    open_: list[Claim] = []
+    faults: dict[str, str] = {}
     for claim in unknowns(store, clock):
         terms, hook = claim.request.idempotency, hooks.get(claim.request.action)
         outcome = None
