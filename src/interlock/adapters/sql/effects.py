@@ -218,7 +218,7 @@ class SqlEffectTransaction:
         else:
             same = (table.c.id == id) & (table.c.document == canonical(dict(before)).decode())
             statement = update(table).where(same).values(values)
-        if self._connection.execute(statement).rowcount != 1:
+        if self._connection.execute(statement.returning(table.c.id)).scalar_one_or_none() is None:
             raise ConflictError(f"`{id[:19]}` changed since it was read", hint="look again and decide again")
 
 
@@ -289,7 +289,7 @@ class SqlEffectStore:
     def heads(self) -> Sequence[Head]:
         """The end of each tenant's chain; also of one that has records and no end."""
         with self._database.read() as connection:
-            rows = connection.execute(select(record_heads)).all()
+            rows = connection.execute(select(record_heads).where(record_heads.c.seq > 0)).all()
             tenants = set(connection.execute(select(decision_records.c.tenant).distinct()).scalars())
         known = {row.tenant: Head(row.tenant, row.seq, row.hash) for row in rows}
         return tuple(known.get(tenant, Head(tenant)) for tenant in sorted({*known, *tenants}))
