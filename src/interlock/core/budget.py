@@ -6,6 +6,7 @@ Everything is an integer: minor units of money, calls, tokens, rows, distinct re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from interlock.core.digest import MAX_EXACT_INT, Digest, of_value
@@ -69,11 +70,16 @@ class Account:
     @property
     def id(self) -> Digest:
         """Its name."""
-        return of_value(account_to_json(self), "interlock.account.v1")
+        return _account_id(self)
 
     def __str__(self) -> str:
         whose = ", ".join(f"{name} {value}" for name, value in self.scope)
         return f"{self.meter}{f' of {self.action}' if self.action else ''} per {whose}"
+
+
+@lru_cache(maxsize=4096)
+def _account_id(account: Account) -> Digest:
+    return of_value(account_to_json(account), "interlock.account.v1")
 
 
 def account_of(

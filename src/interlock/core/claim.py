@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from interlock.core.budget import Account, account_from_json, account_to_json
@@ -91,8 +92,7 @@ class Claim:
     @property
     def id(self) -> Digest:
         """Its name; also what the other side may recognise a repeated call by (`Idempotency-Key`)."""
-        said = {"tenant": self.tenant, "key": self.key, "number": self.number}
-        return of_value(said, "interlock.claim.v1")
+        return _claim_id(self.tenant, self.key, self.number)
 
     @property
     def terms_window(self) -> timedelta:
@@ -139,6 +139,11 @@ class Claim:
         return replace(
             self, state=state, settled_at=at, settled_by=by, result=result, reason=reason, doubtful=doubtful
         )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _claim_id(tenant: str, key: Digest, number: int) -> Digest:
+    return of_value({"tenant": tenant, "key": key, "number": number}, "interlock.claim.v1")
 
 
 def arrive(claim: Claim | None, request: EffectRequest, now: datetime) -> Arrival:

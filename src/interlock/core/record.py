@@ -4,6 +4,7 @@ A record names the one before it by its hash, so an edited, dropped or reordered
 carries is kept by digest only.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,15 +20,24 @@ GENESIS = "sha256:" + "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One link of a tenant's chain; `seq` counts from 1."""
+    """One link of a tenant's chain.
+
+    seq: counts from 1. text: what it says, canonical JSON; the hash is over these very characters.
+    """
 
     tenant: str
     seq: int
     at: datetime
     kind: str
-    body: Mapping[str, Any]
+    text: str
     previous: str
     hash: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What it says."""
+        said: dict[str, Any] = json.loads(self.text)
+        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +53,16 @@ def next_record(head: Head, kind: str, body: Mapping[str, Any], at: datetime) ->
     """The record that follows a head. Raises: NotCanonical; ValueError for a time without a zone."""
     if at.tzinfo is None:
         raise ValueError("a time must be aware UTC")
-    at = at.astimezone(UTC)
-    name = record_hash(head.tenant, head.seq + 1, at, kind, body, head.hash)
-    return Record(head.tenant, head.seq + 1, at, kind, dict(body), head.hash, name)
+    at, text = at.astimezone(UTC), canonical(dict(body)).decode()
+    name = record_hash(head.tenant, head.seq + 1, at, kind, text, head.hash)
+    return Record(head.tenant, head.seq + 1, at, kind, text, head.hash, name)
 
 
-def record_hash(tenant: str, seq: int, at: datetime, kind: str, body: Mapping[str, Any], previous: str) -> Digest:
+def record_hash(tenant: str, seq: int, at: datetime, kind: str, text: str, previous: str) -> Digest:
     """The name of a record, over everything that it says and its place."""
     said = {
-        "tenant": tenant, "seq": seq, "at": at.isoformat(), "kind": kind, "body": dict(body), "previous": previous,
+        "tenant": tenant, "seq": seq, "at": at.isoformat(), "kind": kind, "body": of_bytes(text.encode()),
+        "previous": previous,
     }  # fmt: skip
     return of_value(said, "interlock.record.v1")
 
@@ -70,7 +81,7 @@ def chain_fault(records: Iterable[Record], head: Head) -> str:
             return f"record {seq} of `{head.tenant}` is missing"
         if record.previous != end.hash or record.tenant != head.tenant:
             return f"record {seq} of `{head.tenant}` does not follow the one before it"
-        if record.hash != record_hash(record.tenant, record.seq, record.at, record.kind, record.body, record.previous):
+        if record.hash != record_hash(record.tenant, record.seq, record.at, record.kind, record.text, record.previous):
             return f"record {seq} of `{head.tenant}` was altered"
         end = Head(head.tenant, record.seq, record.hash)
     if end.seq < head.seq:

@@ -143,7 +143,7 @@ class Life:
         if step.claim is None:
             return error
         state = State.FAILED_BEFORE_EFFECT if self._changed_nothing(error) else State.UNKNOWN
-        reason = f"{type(error).__name__}: {error}"[:500]
+        reason = f"{type(error).__name__}: {error}"[:500].encode(errors="replace").decode()
         try:
             state, _ = self._settled(step.claim, state, reason=reason)
         except Exception as cause:  # noqa: BLE001 — the claim stays, and its lease makes it unknown

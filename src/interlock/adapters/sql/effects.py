@@ -28,7 +28,7 @@ from interlock.adapters.sql.schema import (
 from interlock.core.approval import WAITING, Approval, ApprovalState, approval_from_json, approval_to_json
 from interlock.core.budget import Account, Balance, Entry, Holding, account_from_json, account_to_json
 from interlock.core.claim import Claim, State, claim_from_json, claim_to_json
-from interlock.core.digest import Digest, canonical
+from interlock.core.digest import Digest
 from interlock.core.errors import ConflictError, InterlockError, LedgerError
 from interlock.core.grant import Grant, grant_from_json, grant_to_json
 from interlock.core.record import Head, Record, chain_fault, next_record
@@ -45,6 +45,7 @@ class SqlEffectTransaction:
     def __init__(self, connection: Connection, head: Head) -> None:
         self._connection = connection
         self._head = head
+        self._read: list[tuple[object, str]] = []  # what was read or written here, as its row has it
 
     def switched_off(self, scopes: Collection[tuple[str, str]]) -> Sequence[Switch]:
         """Those of these switches that are off."""
@@ -67,15 +68,14 @@ class SqlEffectTransaction:
         row = {
             "tenant": self._mine(claim.tenant), "key": claim.key, "number": claim.number, "state": claim.state.value,
         }  # fmt: skip
-        before = None if replaces is None else claim_to_json(replaces)
-        self._put(claims, claim.id, row, claim_to_json(claim), before)
+        self._put(claims, claim.id, row, claim, replaces, claim_to_json)
 
     def approvals(self, subject: Digest) -> Sequence[Approval]:
         """Those that wait or were rejected, oldest first."""
         here = (approvals.c.tenant == self._head.tenant) & (approvals.c.subject == subject)
         query = select(approvals.c.document).where(here, approvals.c.state.in_(_OF_INTEREST))
         rows = self._connection.execute(query.order_by(approvals.c.created_at, approvals.c.id)).scalars()
-        return tuple(_read(text, approval_from_json) for text in rows)
+        return tuple(self._remember(_read(text, approval_from_json), text) for text in rows)
 
     def approval(self, id: str) -> Approval | None:
         """An approval of this tenant by its id."""
@@ -88,14 +88,14 @@ class SqlEffectTransaction:
             "tenant": self._mine(approval.request.tenant), "subject": terms.key if terms else approval.binding,
             "state": approval.state.value, "created_at": utc_text(approval.created_at),
         }  # fmt: skip
-        before = None if replaces is None else approval_to_json(replaces)
-        self._put(approvals, approval.id, row, approval_to_json(approval), before)
+        self._put(approvals, approval.id, row, approval, replaces, approval_to_json)
 
     def grants(self, action: str) -> Sequence[Grant]:
         """Every grant for an action, oldest first."""
         here = (grants.c.tenant == self._head.tenant) & (grants.c.action == action)
         query = select(grants.c.document).where(here).order_by(grants.c.created_at, grants.c.id)
-        return tuple(_read(text, grant_from_json) for text in self._connection.execute(query).scalars())
+        rows = self._connection.execute(query).scalars()
+        return tuple(self._remember(_read(text, grant_from_json), text) for text in rows)
 
     def grant(self, id: str) -> Grant | None:
         """A grant of this tenant by its id."""
@@ -104,9 +104,8 @@ class SqlEffectTransaction:
     def put_grant(self, grant: Grant, *, replaces: Grant | None) -> None:
         """Write, or replace what was read."""
         tenant, at = self._mine(grant.tenant), utc_text(grant.created_at)
-        before = None if replaces is None else grant_to_json(replaces)
         row = {"tenant": tenant, "action": grant.action, "created_at": at}
-        self._put(grants, grant.id, row, grant_to_json(grant), before)
+        self._put(grants, grant.id, row, grant, replaces, grant_to_json)
 
     def balances(self, accounts: Sequence[Account]) -> Sequence[Balance]:
         """What these accounts hold, locked until the end; new ones are opened."""
@@ -120,7 +119,7 @@ class SqlEffectTransaction:
             rows = [
                 {
                     "id": id, "tenant": wanted[id].tenant, "used": 0, "held": 0,
-                    "document": canonical(account_to_json(wanted[id])).decode(),
+                    "document": _document(account_to_json(wanted[id])),
                 }
                 for id in missing
             ]  # fmt: skip
@@ -184,7 +183,7 @@ class SqlEffectTransaction:
         record = next_record(self._head, kind, body, at)
         row = {
             "tenant": record.tenant, "seq": record.seq, "at": utc_text(record.at), "kind": kind,
-            "body": canonical(dict(body)).decode(), "previous": record.previous, "hash": record.hash,
+            "body": record.text, "previous": record.previous, "hash": record.hash,
         }  # fmt: skip
         self._connection.execute(insert(decision_records).values(row))
         here = record_heads.c.tenant == record.tenant
@@ -202,24 +201,32 @@ class SqlEffectTransaction:
 
     def _one(self, query: Select[Any], read: Callable[[Mapping[str, Any]], _T]) -> _T | None:
         text = self._connection.execute(query).scalar_one_or_none()
-        return None if text is None else _read(text, read)
+        return None if text is None else self._remember(_read(text, read), text)
+
+    def _remember(self, value: _T, text: str) -> _T:
+        self._read.append((value, text))
+        return value
 
     def _put(
-        self,
-        table: Table,
-        id: str,
-        row: Mapping[str, Any],
-        document: Mapping[str, Any],
-        before: Mapping[str, Any] | None,
-    ) -> None:
-        values = {**row, "document": canonical(dict(document)).decode()}
+        self, table: Table, id: str, row: Mapping[str, Any], value: _T, before: _T | None,
+        write: Callable[[_T], Mapping[str, Any]],
+    ) -> None:  # fmt: skip
+        text = _document(write(value))
+        values = {**row, "document": text}
         if before is None:
             statement = insert_into(self._connection, table).values({"id": id, **values}).on_conflict_do_nothing()
         else:
-            same = (table.c.id == id) & (table.c.document == canonical(dict(before)).decode())
-            statement = update(table).where(same).values(values)
+            known = next((kept for each, kept in reversed(self._read) if each is before), None)
+            old = known if known is not None else _document(write(before))
+            statement = update(table).where(table.c.id == id, table.c.document == old).values(values)
         if self._connection.execute(statement.returning(table.c.id)).scalar_one_or_none() is None:
             raise ConflictError(f"`{id[:19]}` changed since it was read", hint="look again and decide again")
+        self._remember(value, text)
+
+
+def _document(value: Mapping[str, Any]) -> str:
+    """The one way in which a row is written; ASCII, so that no database reads it otherwise."""
+    return json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":"))
 
 
 class SqlEffectStore:
@@ -344,15 +351,15 @@ def _switch(row: Row[Any]) -> Switch:
 
 def _record(row: Row[Any]) -> Record:
     try:
-        at, body = datetime.fromisoformat(row.at), json.loads(row.body)
-        # The text too: another spelling of the same value was not written by us.
-        written = canonical(body).decode() == row.body and utc_text(at) == row.at
-    except (ValueError, TypeError, RecursionError, InterlockError):
+        at = datetime.fromisoformat(row.at)
+        written = utc_text(at) == row.at  # another spelling of the same time was not written by us
+        json.loads(row.body)
+    except (ValueError, TypeError, RecursionError):
         written = False
     if not written:
         hint = "restore the database from a backup; what came before is whole"
         raise LedgerError(f"record {row.seq} of `{row.tenant}` was altered", hint=hint)
-    return Record(row.tenant, row.seq, at, row.kind, body, row.previous, row.hash)
+    return Record(row.tenant, row.seq, at, row.kind, row.body, row.previous, row.hash)
 
 
 def _read(text: str, read: Callable[[Mapping[str, Any]], _T]) -> _T:
