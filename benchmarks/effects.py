@@ -42,15 +42,14 @@ def _measured(name: str, url: str) -> list[Figure]:
     database = open_database(url)
     try:
         store = SqlEffectStore(database)
-        begun, done, bare = [], [], []
+        begun, done = [], []
         with _counted(database) as commits:
             for number in range(ROUNDS):
                 claims, outcomes = _effects(store, f"t{number}")
                 begun.append(claims)
                 done.append(outcomes)
         each = len(commits) / (ROUNDS * (CALLS + WARM))
-        for _ in range(ROUNDS):
-            bare.append(_commits(database))
+        bare = [_commits(database) for _ in range(ROUNDS)]
     finally:
         database.close()
     figures = [Figure(f"effect: commits of a claim and its outcome, {name}", "", (each,), limit=2.0)]

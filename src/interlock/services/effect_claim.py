@@ -160,7 +160,8 @@ class Desk:
     def _reserve(self, claim: str, asks: Sequence[tuple[BudgetAsk, Account]]) -> None:
         for each, account in sorted(asks, key=lambda pair: pair[1].id):
             entry = Entry(account.id, claim, "reserve", self._units(each, account), 0, self.now)
-            self.turn.hold(account.id, each.members, claim)
+            if each.members:
+                self.turn.hold(account.id, each.members, claim)
             if not self.turn.post(entry, cap=each.cap):
                 raise ConflictError(f"{account} changed while it was locked", hint="this is a fault of the store")
 

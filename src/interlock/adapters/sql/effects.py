@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, insert, select, tuple_, update
 
 from interlock.adapters.sql.engine import Database, insert_into
 from interlock.adapters.sql.ledger import append_fact, utc_text
@@ -39,6 +39,35 @@ _T = TypeVar("_T")
 _OF_INTEREST = [state.value for state in (*WAITING, ApprovalState.REJECTED)]
 
 
+# Statements that every effect needs are put together once: SQLAlchemy takes longer for that than SQLite for running them.
+_TURN = select(record_heads).where(record_heads.c.tenant == bindparam("t")).with_for_update()
+_SWITCHED = select(switches).where(tuple_(switches.c.scope, switches.c.name).in_(bindparam("at")), switches.c.off == 1)
+_NEWEST = (
+    select(claims.c.document)
+    .where(claims.c.tenant == bindparam("t"), claims.c.key == bindparam("k"))
+    .order_by(claims.c.number.desc())
+    .limit(1)
+)
+_BALANCES = (
+    select(budgets.c.id, budgets.c.used, budgets.c.held)
+    .where(budgets.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(budgets.c.id)
+    .with_for_update()
+)
+_POST = (
+    update(budgets)
+    .where(budgets.c.id == bindparam("i"))
+    .values(used=budgets.c.used + bindparam("u"), held=budgets.c.held + bindparam("h"))
+)
+_POST_WITHIN = _POST.where(budgets.c.used + budgets.c.held + bindparam("more") <= bindparam("cap"))
+_ENTER = insert(budget_entries)
+_ENTRIES = select(budget_entries).where(budget_entries.c.claim == bindparam("c")).order_by(budget_entries.c.id)
+_APPEND = insert(decision_records)
+_ADVANCE = (
+    update(record_heads).where(record_heads.c.tenant == bindparam("t")).values(seq=bindparam("s"), hash=bindparam("h"))
+)
+
+
 class SqlEffectTransaction:
     """Fills `EffectTransaction` on an open transaction that has the turn of its tenant."""
 
@@ -49,15 +78,12 @@ class SqlEffectTransaction:
 
     def switched_off(self, scopes: Collection[tuple[str, str]]) -> Sequence[Switch]:
         """Those of these switches that are off."""
-        wanted = or_(*(and_(switches.c.scope == scope, switches.c.name == name) for scope, name in scopes))
-        rows = self._connection.execute(select(switches).where(wanted, switches.c.off == 1))
+        rows = self._connection.execute(_SWITCHED, {"at": list(scopes)})
         return tuple(_switch(row) for row in rows)
 
     def claim(self, key: Digest) -> Claim | None:
         """The newest claim under a key."""
-        here = (claims.c.tenant == self._head.tenant) & (claims.c.key == key)
-        newest = select(claims.c.document).where(here).order_by(claims.c.number.desc()).limit(1)
-        return self._one(newest, claim_from_json)
+        return self._one(_NEWEST, claim_from_json, {"t": self._head.tenant, "k": key})
 
     def claim_of(self, id: str) -> Claim | None:
         """A claim of this tenant by its id."""
@@ -112,9 +138,8 @@ class SqlEffectTransaction:
         if not accounts:
             return ()
         wanted = {account.id: account for account in accounts}
-        query = select(budgets.c.id, budgets.c.used, budgets.c.held).where(budgets.c.id.in_(wanted))
-        query = query.order_by(budgets.c.id).with_for_update()
-        found = {row.id: Balance(row.used, row.held) for row in self._connection.execute(query)}
+        ids = {"ids": list(wanted)}
+        found = {row.id: Balance(row.used, row.held) for row in self._connection.execute(_BALANCES, ids)}
         if missing := sorted(wanted.keys() - found.keys()):
             rows = [
                 {
@@ -125,30 +150,29 @@ class SqlEffectTransaction:
             ]  # fmt: skip
             opened = insert_into(self._connection, budgets).values(rows).on_conflict_do_nothing()
             self._connection.execute(opened)
-            found = {row.id: Balance(row.used, row.held) for row in self._connection.execute(query)}
+            found = {row.id: Balance(row.used, row.held) for row in self._connection.execute(_BALANCES, ids)}
         return tuple(found[account.id] for account in accounts)
 
     def post(self, entry: Entry, *, cap: int | None = None) -> bool:
         """Move an account, unless it would pass the cap."""
-        moved = update(budgets).where(budgets.c.id == entry.account)
+        moved = {"i": entry.account, "u": entry.used, "h": entry.held}
+        statement = _POST
         if cap is not None:
-            moved = moved.where(budgets.c.used + budgets.c.held + (entry.used + entry.held) <= cap)
-        moved = moved.values(used=budgets.c.used + entry.used, held=budgets.c.held + entry.held)
-        if self._connection.execute(moved).rowcount != 1:
+            statement, moved = _POST_WITHIN, {**moved, "more": entry.used + entry.held, "cap": cap}
+        if self._connection.execute(statement, moved).rowcount != 1:
             return False
         row = {
             "account": entry.account, "claim": entry.claim, "kind": entry.kind, "held": entry.held, "used": entry.used,
             "at": utc_text(entry.at),
         }  # fmt: skip
-        self._connection.execute(insert(budget_entries).values(row))
+        self._connection.execute(_ENTER, row)
         return True
 
     def entries(self, claim: str) -> Sequence[Entry]:
         """Every movement on behalf of a claim, oldest first."""
-        query = select(budget_entries).where(budget_entries.c.claim == claim).order_by(budget_entries.c.id)
         return tuple(
             Entry(Digest(row.account), row.claim, row.kind, row.held, row.used, datetime.fromisoformat(row.at))
-            for row in self._connection.execute(query)
+            for row in self._connection.execute(_ENTRIES, {"c": claim})
         )
 
     def holdings(self, account: Digest, *, members: Collection[str] = (), claim: str = "") -> Sequence[Holding]:
@@ -185,9 +209,8 @@ class SqlEffectTransaction:
             "tenant": record.tenant, "seq": record.seq, "at": utc_text(record.at), "kind": kind,
             "body": record.text, "previous": record.previous, "hash": record.hash,
         }  # fmt: skip
-        self._connection.execute(insert(decision_records).values(row))
-        here = record_heads.c.tenant == record.tenant
-        self._connection.execute(update(record_heads).where(here).values(seq=record.seq, hash=record.hash))
+        self._connection.execute(_APPEND, row)
+        self._connection.execute(_ADVANCE, {"t": record.tenant, "s": record.seq, "h": record.hash})
         self._head = Head(record.tenant, record.seq, record.hash)
         return record
 
@@ -199,8 +222,10 @@ class SqlEffectTransaction:
     def _by_id(self, table: Table, id: str) -> Select[Any]:
         return select(table.c.document).where(table.c.id == id, table.c.tenant == self._head.tenant)
 
-    def _one(self, query: Select[Any], read: Callable[[Mapping[str, Any]], _T]) -> _T | None:
-        text = self._connection.execute(query).scalar_one_or_none()
+    def _one(
+        self, query: Select[Any], read: Callable[[Mapping[str, Any]], _T], values: Mapping[str, Any] | None = None
+    ) -> _T | None:
+        text = self._connection.execute(query, values).scalar_one_or_none()
         return None if text is None else self._remember(_read(text, read), text)
 
     def _remember(self, value: _T, text: str) -> _T:
@@ -336,12 +361,11 @@ class SqlEffectStore:
 
 def _turn(connection: Connection, tenant: str) -> Head:
     """Wait for the tenant's turn; it ends with the transaction."""
-    query = select(record_heads).where(record_heads.c.tenant == tenant).with_for_update()
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_TURN, {"t": tenant}).one_or_none()
     if row is None:
         first = {"tenant": tenant, "seq": 0, "hash": Head(tenant).hash}
         connection.execute(insert_into(connection, record_heads).values(first).on_conflict_do_nothing())
-        row = connection.execute(query).one()
+        row = connection.execute(_TURN, {"t": tenant}).one()
     return Head(row.tenant, row.seq, row.hash)
 
 
