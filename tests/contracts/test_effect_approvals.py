@@ -70,8 +70,7 @@ def test_an_approval_is_used_once(world: World) -> None:
     "edit",
     [
         {"note": "other words"}, {"bundle": of_bytes(b"next bundle")}, {"tool_hash": of_bytes(b"reworded tool")},
-        {"session": "s2"}, {"principal": "u2"},
-        {"budgets": (BudgetAsk("amount_minor", ("tenant", "principal"), 86_400, 900_000, 9000),)},
+                {"budgets": (BudgetAsk("amount_minor", ("tenant", "principal"), 86_400, 900_000, 9000),)},
         {"sources": sample_request().sources[:2]},
     ],
     ids=lambda edit: next(iter(edit)),
@@ -87,6 +86,19 @@ def test_an_edit_after_the_yes_is_another_request_and_the_yes_is_gone(world: Wor
         world.approve(id, "gus")
     # Nor does going back to the old call bring the yes back.
     assert world.asked(asking()) not in {id, other}
+
+
+@pytest.mark.parametrize("other", [{"session": "s2"}, {"principal": "u2"}], ids=str)
+def test_who_asks_for_the_same_effect_can_neither_use_nor_end_anothers_yes(world: World, other: dict[str, Any]) -> None:
+    id = world.asked(asking())
+    world.approve(id, "fay")
+    theirs = world.asked(asking(**other))
+    assert theirs != id
+    assert find_approval(world.store, id).state is ApprovalState.APPROVED
+    assert not world.perform(asking()).replayed
+    world.approve(theirs, "fay")
+    assert world.perform(asking(**other)).replayed  # the effect has happened; nobody makes it happen again
+    assert len(world.calls) == 1
 
 
 def test_another_amount_is_another_effect_and_waits_by_itself(world: World) -> None:

@@ -194,11 +194,12 @@ class Desk:
                     why = f"`{approval.closed_by}` rejected `{approval.id}`: {approval.reason or 'no reason given'}"
                     return self._refuse(CallVerdict.DENY, ("approval.rejected",), why)
                 waiting = approval
-            elif approval.state is not ApprovalState.REJECTED:
-                over = approval.over(self.now)
-                put_closed(
-                    self.turn, approval, approval.expired(self.now) if over else approval.superseded(self.now), self.now
-                )
+            elif approval.state is ApprovalState.REJECTED:
+                continue
+            elif approval.over(self.now):
+                put_closed(self.turn, approval, approval.expired(self.now), self.now)
+            elif self._is_edit_of(approval.request):
+                put_closed(self.turn, approval, approval.superseded(self.now), self.now)
         if waiting is None:
             waiting = ask(self.request, self.now, self.owner)
             self.turn.put_approval(waiting, replaces=None)
@@ -207,6 +208,10 @@ class Desk:
                 return waiting
             return Waits(waiting, self._note(CallVerdict.ASK, ("approval.not-proven",), approval=waiting.id), fault)
         return Waits(waiting, self._note(CallVerdict.ASK, ("approval.needed",), approval=waiting.id))
+
+    def _is_edit_of(self, asked: EffectRequest) -> bool:
+        """Whether the same person asks for the same effect with something changed. Others cannot end a person's request."""
+        return (asked.principal, asked.session) == (self.request.principal, self.request.session)
 
     # ── the end
 

@@ -115,6 +115,11 @@ class Life:
         """What the tool is called with, done; for an async tool, what must be awaited."""
         return self.run(**self._given(step.claim))
 
+    def left_s(self, step: Go) -> float:
+        """Seconds until the lease of a call ends, 0 or more; of a read, as long as a lease is."""
+        until = None if step.claim is None else step.claim.lease_until - self.clock.now()
+        return self.lease_s if until is None else max(0.0, until.total_seconds())
+
     def done(self, step: Go, result: Any) -> Performed:
         """The effect happened. Raises: OutcomeUnknown with the result, when that cannot be recorded."""
         if step.claim is None:
@@ -318,7 +323,7 @@ async def perform_async(
     if isinstance(step, Performed):
         return step
     try:
-        async with asyncio.timeout(life.lease_s):
+        async with asyncio.timeout(life.left_s(step)):
             result = await life.call(step)
     except BaseException as error:
         raised = await _to_the_end(partial(life.failed, step, error))
