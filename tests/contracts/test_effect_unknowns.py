@@ -121,6 +121,23 @@ def test_the_reconciler_settles_what_its_hooks_are_sure_of_and_names_the_blind_o
     assert verify_records(world.store)
 
 
+def test_a_look_is_not_believed_about_an_effect_that_moved_on_meanwhile(world: World) -> None:
+    world.interrupted(sample_request(retry=Retry.VERIFY), after_effect=False)
+    world.clock.advance(timedelta(seconds=300))
+
+    def slow(claim: Claim) -> Happened:
+        settle_by_person(world.store, world.clock, world.signer, claim.id, happened=False, reason="looked", actor="fay")
+        world.during = raises(TimeoutError())
+        with pytest.raises(OutcomeUnknown):
+            world.perform(sample_request(retry=Retry.VERIFY))
+        return Happened({"refund_id": "of the attempt before"})
+
+    told = reconcile(world.store, world.clock, {"refund.issue": slow})
+    assert (len(told.settled), len(told.open)) == (0, 1)
+    assert [(claim.state, claim.attempt) for claim in world.store.claims(list(State))] == [(State.UNKNOWN, 2)]
+    assert world.balance() == Balance(0, 1999)
+
+
 def test_a_person_settles_an_unknown_outcome_once_with_a_signed_word(world: World) -> None:
     world.interrupted(sample_request())
     world.clock.advance(timedelta(seconds=300))
