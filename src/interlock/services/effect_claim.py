@@ -62,7 +62,7 @@ Answer = Go | Refusal | Waits | Found
 
 
 @dataclass(frozen=True)
-class Desk:
+class Hearing:
     """One arrival of one call in its tenant's turn.
 
     now: read after the turn began. owner: names this caller and no other. lease: until when its outcome is recorded.

@@ -30,7 +30,7 @@ from interlock.core.errors import (
 )
 from interlock.core.record import decision_body
 from interlock.ports import Clock, EffectStore, Signer
-from interlock.services.effect_claim import Answer, Desk, Found, Go, Refusal, Waits, settle
+from interlock.services.effect_claim import Answer, Hearing, Found, Go, Refusal, Waits, settle
 
 LEASE_S = 300.0
 """Seconds within which the outcome of a call is recorded; after that it is unknown."""
@@ -179,8 +179,8 @@ class Life:
             if not self.request.same_call(request):
                 raise ValueError("the call was judged anew as another call")
             lease = timedelta(seconds=self.lease_s)
-            desk = Desk(turn, request, self.clock.now(), secrets.token_hex(16), lease, self.signer)
-            return desk.answer()
+            hearing = Hearing(turn, request, self.clock.now(), secrets.token_hex(16), lease, self.signer)
+            return hearing.answer()
 
     def _may_look(self, answer: Found) -> bool:
         terms = self.request.idempotency
