@@ -30,7 +30,7 @@ from interlock.core.errors import (
 )
 from interlock.core.record import decision_body
 from interlock.ports import Clock, EffectStore, Signer
-from interlock.services.effect_claim import Answer, Hearing, Found, Go, Refusal, Waits, settle
+from interlock.services.effect_claim import Answer, Found, Go, Hearing, Refusal, Waits, settle
 
 LEASE_S = 300.0
 """Seconds within which the outcome of a call is recorded; after that it is unknown."""
