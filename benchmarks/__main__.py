@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import cases, evals, gate, lock, recheck, startup
+from benchmarks import cases, effects, evals, gate, lock, recheck, startup
 from benchmarks.figure import as_json, machine, table
 from benchmarks.work import Work
 
@@ -17,6 +17,7 @@ ALL = {
     "cases": cases.measure,
     "gate": gate.measure,
     "evals": evals.measure,
+    "effects": effects.measure,
 }
 
 

@@ -1,16 +1,22 @@
 """The outside world on one page: every Protocol that an adapter fills."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from interlock.core.approval import Approval
+from interlock.core.budget import Account, Balance, Entry, Holding
 from interlock.core.bundle import Bundle
+from interlock.core.claim import Claim, State
 from interlock.core.digest import Digest
 from interlock.core.evidence import Evidence
+from interlock.core.grant import Grant
 from interlock.core.manifest import TargetSpec
 from interlock.core.pointer import Pointer
+from interlock.core.record import Head, Record
 from interlock.core.score import Reply, Score, Trial
 from interlock.core.suite import Case
 
@@ -159,6 +165,133 @@ class CallStore(Protocol):
 
     def spent(self, run: str) -> float:
         """US dollars settled, plus those still reserved, in this run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Whether something is off, whatever the policy says.
+
+    scope: `global`, `feature`, `tenant`, `action`, `tool` or `principal`. name: of what is meant, empty for `global`; a principal
+    is written `tenant/principal`.
+    """
+
+    scope: str
+    name: str
+    off: bool
+    reason: str
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account: the balance that is kept, and the sum of its entries, which must be the same."""
+
+    account: Account
+    balance: Balance
+    posted: Balance
+
+
+class EffectTransaction(Protocol):
+    """What one tenant's effects have left, read and changed while nobody else of this tenant can.
+
+    Durable as a whole when its block ends, undone as a whole when that ends in an error. `replaces` is what was read: anything
+    else raises ConflictError.
+    """
+
+    def switched_off(self, scopes: Collection[tuple[str, str]]) -> Sequence[Switch]:
+        """Those of these switches that are off."""
+        ...
+
+    def claim(self, key: Digest) -> Claim | None:
+        """The newest claim under an idempotency key."""
+        ...
+
+    def claim_of(self, id: str) -> Claim | None: ...
+
+    def put_claim(self, claim: Claim, *, replaces: Claim | None) -> None: ...
+
+    def approvals(self, subject: Digest) -> Sequence[Approval]:
+        """Those that wait or were rejected, oldest first. subject: the idempotency key, or without one the binding."""
+        ...
+
+    def approval(self, id: str) -> Approval | None: ...
+
+    def put_approval(self, approval: Approval, *, replaces: Approval | None) -> None: ...
+
+    def grants(self, action: str) -> Sequence[Grant]:
+        """Every grant for an action, oldest first."""
+        ...
+
+    def grant(self, id: str) -> Grant | None: ...
+
+    def put_grant(self, grant: Grant, *, replaces: Grant | None) -> None: ...
+
+    def balances(self, accounts: Sequence[Account]) -> Sequence[Balance]:
+        """What these accounts hold, in their order; from here on nobody else changes them."""
+        ...
+
+    def post(self, entry: Entry, *, cap: int | None = None) -> bool:
+        """Move an account that `balances` gave, unless it would pass the cap; whether it moved."""
+        ...
+
+    def entries(self, claim: str) -> Sequence[Entry]:
+        """Every movement on behalf of a claim, oldest first."""
+        ...
+
+    def holdings(self, account: Digest, *, members: Collection[str] = (), claim: str = "") -> Sequence[Holding]:
+        """Who counts these members on an account; or, with a claim, who counts any member that it counts."""
+        ...
+
+    def hold(self, account: Digest, members: Collection[str], claim: str) -> None:
+        """Let a claim count these members; what it counts already stays as it is."""
+        ...
+
+    def settle_holdings(self, account: Digest, claim: str, *, happened: bool) -> None:
+        """Mark what a claim holds open as used, or let it go."""
+        ...
+
+    def append(self, kind: str, body: Mapping[str, Any], *, at: datetime) -> Record:
+        """The next record of the tenant's chain."""
+        ...
+
+
+class EffectStore(Protocol):
+    """Switches, claims, approvals, grants, budgets and decision records, changed together."""
+
+    def transaction(self, tenant: str) -> AbstractContextManager[EffectTransaction]: ...
+
+    def claims(self, states: Collection[State], *, tenant: str | None = None) -> Sequence[Claim]:
+        """Oldest first."""
+        ...
+
+    def approvals(self, *, waiting: bool, tenant: str | None = None) -> Sequence[Approval]:
+        """Oldest first: those that wait, or all."""
+        ...
+
+    def grants(self, *, tenant: str | None = None) -> Sequence[Grant]: ...
+
+    def accounts(self, *, tenant: str | None = None) -> Sequence[AccountRow]: ...
+
+    def switches(self) -> Sequence[Switch]:
+        """Every switch that was ever set."""
+        ...
+
+    def set_switch(self, switch: Switch) -> None:
+        """Durable when it returns, and a fact in the ledger."""
+        ...
+
+    def heads(self) -> Sequence[Head]:
+        """The end of each tenant's chain."""
+        ...
+
+    def records(self, tenant: str, *, after: int = 0) -> Iterator[Record]:
+        """In order. Raises LedgerError for one that cannot be read."""
+        ...
+
+    def verify(self, tenant: str) -> int:
+        """The number of records in a whole chain. Raises LedgerError that names the first that does not fit."""
         ...
 
 

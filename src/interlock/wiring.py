@@ -13,7 +13,7 @@ from interlock.core.bundle import Bundle
 from interlock.core.digest import short
 from interlock.core.errors import UsageError
 from interlock.core.manifest import TargetSpec
-from interlock.ports import Clock, LiveChat, Progress, Records, Scorer, Target, Tree
+from interlock.ports import Clock, EffectStore, LiveChat, Progress, Records, Scorer, Signer, Target, Tree
 from interlock.services.check import Desk
 from interlock.services.globs import matching
 from interlock.services.lock import MANIFEST, Resolved, read_lock, read_text, resolve
@@ -42,6 +42,53 @@ def open_records(settings: Settings, *, clock: Clock | None = None) -> Iterator[
     )
 
     clock = clock or SystemClock()
+    keyring = _prepared(settings, clock)
+    database = open_database(settings.database_url)
+    try:
+        yield Records(
+            ledger=SqlLedger(database),
+            pointers=SqlPointerStore(database),
+            evidence=SqlEvidenceStore(database, keyring),
+            trials=SqlTrialStore(database),
+            calls=SqlCallStore(database),
+            blobs=FolderBlobStore(settings.state / "blobs"),
+            signer=keyring,
+            clock=clock,
+            actor=settings.actor,
+        )
+    finally:
+        database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What the life of effects is recorded in, and who is asking."""
+
+    store: EffectStore
+    signer: Signer
+    clock: Clock
+    actor: str
+
+
+@contextmanager
+def open_effects(settings: Settings, *, clock: Clock | None = None) -> Iterator[Effects]:
+    """The effects of a feature, in the same database as its records.
+
+    Raises: as `open_records`.
+    """
+    from interlock.adapters.sql import SqlEffectStore, open_database
+
+    clock = clock or SystemClock()
+    keyring = _prepared(settings, clock)
+    database = open_database(settings.database_url)
+    try:
+        yield Effects(SqlEffectStore(database), keyring, clock, settings.actor)
+    finally:
+        database.close()
+
+
+def _prepared(settings: Settings, clock: Clock) -> Keyring:
+    """The state folder, and in it the actor's key: made on first use."""
     keyring = open_keyring(settings, clock)
     try:
         settings.state.mkdir(parents=True, exist_ok=True)
@@ -59,21 +106,7 @@ def open_records(settings: Settings, *, clock: Clock | None = None) -> Iterator[
             f"the state folder `{settings.state}` cannot be used: {cause.strerror}",
             hint="make it writable, or set INTERLOCK_STATE to another folder",
         ) from cause
-    database = open_database(settings.database_url)
-    try:
-        yield Records(
-            ledger=SqlLedger(database),
-            pointers=SqlPointerStore(database),
-            evidence=SqlEvidenceStore(database, keyring),
-            trials=SqlTrialStore(database),
-            calls=SqlCallStore(database),
-            blobs=FolderBlobStore(settings.state / "blobs"),
-            signer=keyring,
-            clock=clock,
-            actor=settings.actor,
-        )
-    finally:
-        database.close()
+    return keyring
 
 
 def measuring(settings: Settings) -> AbstractContextManager[None]:

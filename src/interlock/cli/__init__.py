@@ -48,7 +48,14 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
         "interlock.cli.promote:promote",
         "Plan to make the bundle live; applies at once where nobody has to approve.",
     ),
-    ("approve", "interlock.cli.promote:approve", "Approve a plan; somebody who is not its author."),
+    ("approve", "interlock.cli.promote:approve", "Approve a plan or an effect; somebody who did not ask for it."),
+    (
+        "approvals",
+        "interlock.cli.approvals:approvals",
+        "Effects that wait for a person, and where each value came from.",
+    ),
+    ("reject", "interlock.cli.approvals:reject", "Refuse an effect that waits."),
+    ("grant", "interlock.cli.grant:grant", "Approve a few effects in advance, list the grants, or take one back."),
     ("apply", "interlock.cli.promote:apply", "Make an approved plan live."),
     ("status", "interlock.cli.status:status", "Which bundle is live, since when, on whose word."),
     ("rollback", "interlock.cli.rollback:rollback", "Go back at once: the whole bundle, or one part of it."),
@@ -69,6 +76,16 @@ SUITE_COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("mutate", "interlock.cli.suite:mutate", "Break the bundle part by part and see whether the suites notice."),
 )
 
+GUARD_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("unknowns", "interlock.cli.guard:unknowns", "Effects of which nobody knows whether they happened."),
+    ("settle", "interlock.cli.guard:settle", "Say, as a person, whether an effect happened."),
+    (
+        "verify-records",
+        "interlock.cli.guard:verify_records",
+        "Walk the chain of decision records, and sum up the budgets.",
+    ),
+)
+
 
 EXIT_CODES = (
     "Exit codes: 0 READY or done, 1 BLOCKED, 2 usage or configuration, 3 HOLD, 4 waiting for approval,\n"
@@ -81,6 +98,7 @@ def overview() -> str:
     groups = (
         ("Judge", ("init", "lock", "plan", "check", "explain", "report", "history", "waive")),
         ("Go live and back", ("promote", "approve", "apply", "status", "rollback")),
+        ("Effects", ("approvals", "approve", "reject", "grant")),
         ("Without a bundle", ("compare", "import")),
     )
     help_of = {name: text for name, _, text in COMMANDS}
@@ -91,6 +109,7 @@ def overview() -> str:
         "More",
         f"  {'bundle':<10} {', '.join(name for name, _, _ in BUNDLE_COMMANDS)}: look into a bundle.",
         f"  {'suite':<10} {', '.join(name for name, _, _ in SUITE_COMMANDS)}: make suites, see what they lack, and whether they can fail.",
+        f"  {'guard':<10} {', '.join(name for name, _, _ in GUARD_COMMANDS)}: what the tool guard recorded.",
         f"  {'config':<10} schema: JSON Schema of the file formats, for editors.",
         f"  {'keys':<10} {help_of['keys']}",
         "",
@@ -126,6 +145,10 @@ def build() -> "App":
     for name, target, help in SUITE_COMMANDS:
         suite.command(target, name=name, help=help)
     app.command(suite)
+    guard = App(name="guard", help="What the tool guard recorded.", help_format="plaintext")
+    for name, target, help in GUARD_COMMANDS:
+        guard.command(target, name=name, help=help)
+    app.command(guard)
     config = App(name="config", help="The file formats.", help_format="plaintext")
     config.command("interlock.cli.config:schema", name="schema", help="JSON Schema of a file format, for editors.")
     app.command(config)
@@ -178,6 +201,8 @@ EXIT_OF: dict[str, int] = {
     "promotion.waits": Exit.WAITS,
     "rollback.constraint": Exit.BLOCKED,
     "cap": Exit.HOLD,
+    "effect.approval": Exit.BLOCKED,
+    "effect.settlement": Exit.BLOCKED,
 }
 """Errors that are a verdict rather than wrong usage."""
 
