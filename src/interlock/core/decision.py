@@ -10,8 +10,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Literal
 
-from interlock.core.actions import Effect, Label
+from interlock.core.actions import Effect
 from interlock.core.digest import Digest
+from interlock.core.provenance import Origin
 
 Mode = Literal["enforce", "shadow"]
 """Whether a decision stops a call, or is only written down."""
@@ -46,34 +47,6 @@ def join(*verdicts: Verdict) -> Verdict:
     'deny'
     """
     return max(verdicts, key=lambda verdict: verdict.rank, default=Verdict.ALLOW)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where the value of an argument was found.
-
-    Args:
-        label: how good the best source is; `model` when it was found nowhere.
-        tool: the tool whose output held it, empty for what the person or the application said.
-        path: the field of that output, like `items[].id`; empty for free text as a whole.
-        step: which observation of the session it was, from 0; None for what was said.
-    """
-
-    label: Label
-    tool: str = ""
-    path: str = ""
-    step: int | None = None
-
-    def __str__(self) -> str:
-        if self.tool:
-            return f"{self.label}: {self.tool}{f' · {self.path}' if self.path else ''}"
-        return {
-            Label.USER: "user: said in the request",
-            Label.MODEL: "model: found in no source",
-        }.get(self.label, str(self.label))
-
-
-NOWHERE = Origin(Label.MODEL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,6 +292,18 @@ class CapError(InterlockError):
     code = "cap"
 
 
+class PolicyError(InterlockError):
+    """An action map, its tools and its glossary do not make a policy that could decide."""
+
+    code = "policy"
+
+
+class ToolSchemaError(PolicyError):
+    """The input schema of a tool is no schema, refers outside itself, or has a pattern that could hang."""
+
+    code = "policy.tool-schema"
+
+
 def all_codes() -> dict[str, type[InterlockError]]:
     """Every error code with its class, sorted by code, for the reference in the documentation.
 
