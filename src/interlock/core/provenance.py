@@ -41,16 +41,20 @@ class Origin:
         tool: the tool whose output held it, empty for what the person or the application said.
         path: the field of that output, like `items.id`; empty for the output as a whole.
         step: which observation of the session it was, from 0; None for what was said.
+        named: it is third-party text in a record, and the request names everyone whom the record vouches for: the
+            message «from Bob to Alice» that the person asked to be read.
     """
 
     label: Label
     tool: str = ""
     path: str = ""
     step: int | None = None
+    named: bool = False
 
     def __str__(self) -> str:
         if self.tool:
-            return f"{self.label}, from {self.tool}{f' ({self.path})' if self.path else ''}"
+            who = ", by those whom the request names" if self.named else ""
+            return f"{self.label}, from {self.tool}{f' ({self.path})' if self.path else ''}{who}"
         return {Label.USER: "user, said in the request", Label.MODEL: "model, found in no source"}.get(
             self.label, str(self.label)
         )
@@ -136,6 +140,8 @@ class Leaf(NamedTuple):
     path: str
     key: str
     readers: Readers | None
+    record: int = -1
+    """Which mapping of the output it stands in, -1 for none; its neighbours have the same number."""
 
 
 def leaves(labels: OutputLabels, value: Any) -> list[Leaf]:
@@ -148,38 +154,39 @@ def leaves(labels: OutputLabels, value: Any) -> list[Leaf]:
     root = labels.root
     if isinstance(value, dict) and len(value) == 1 and "result" in value and "result" not in root.children:
         value = value["result"]  # the envelope that some servers put around what is no object
-    _walk(root, value, "", "", found, 0)
+    _walk(root, value, "", "", found, 0, -1)
     return found
 
 
-def _walk(node: _Node, value: Any, path: str, key: str, found: list[Leaf], level: int) -> None:
+def _walk(node: _Node, value: Any, path: str, key: str, found: list[Leaf], level: int, record: int) -> None:
     kind = type(value)
     if kind is str:
         if value:
-            found.append(Leaf(value, node.rank, path, key, node.readers))
+            found.append(Leaf(value, node.rank, path, key, node.readers, record))
     elif kind is dict:
         if level < _MAX_LEVELS and len(found) < MAX_LEAVES:
             children, rest = node.children, node.rest
             keyed = "*" in children
             prefix = f"{path}." if path else ""
+            record = len(found)
             for name, child in value.items():
                 there = children.get(name, rest)
                 if keyed and there is rest:  # the key is data itself, and nobody said whose
-                    found.append(Leaf(name, _THIRD_PARTY, path, key, there.readers))
+                    found.append(Leaf(name, _THIRD_PARTY, path, key, there.readers, record))
                 kind = type(child)
                 if kind is str:
                     if child:
-                        found.append(Leaf(child, there.rank, prefix + name, name, there.readers))
+                        found.append(Leaf(child, there.rank, prefix + name, name, there.readers, record))
                 elif child is not None and kind is not bool:
-                    _walk(there, child, prefix + name, name, found, level + 1)
+                    _walk(there, child, prefix + name, name, found, level + 1, record)
     elif kind is list:
         if level < _MAX_LEVELS and len(found) < MAX_LEAVES:
             for child in value:
-                _walk(node, child, path, key, found, level + 1)
+                _walk(node, child, path, key, found, level + 1, record)
     elif kind is int:
-        found.append(Leaf(str(value), node.rank, path, key, node.readers))
+        found.append(Leaf(str(value), node.rank, path, key, node.readers, record))
     elif kind is float:
-        found.append(Leaf(number(value), node.rank, path, key, node.readers))
+        found.append(Leaf(number(value), node.rank, path, key, node.readers, record))
 
 
 def number(value: float) -> str:
@@ -202,25 +209,30 @@ _PIECE = 12
 
 @dataclass(slots=True)
 class _FreeText:
-    """What one observation says that anybody may have written: searched only when a call is in doubt."""
+    """What one observation says that anybody may have written: searched only when a call is in doubt.
+
+    pieces: text, path and record of each. vouched: by record, the attested values beside the text.
+    """
 
     step: int
     tool: str
-    pieces: list[tuple[str, str]]
+    pieces: list[tuple[str, str, int]]
+    vouched: Mapping[int, list[str]]
     joined: str | None = None
     starts: list[int] = field(default_factory=list)
 
-    def path_of(self, value: str) -> str | None:
-        """The field that contains a folded value, or None."""
+    def holding(self, value: str) -> Iterator[tuple[str, int]]:
+        """Path and record of every text that contains a folded value."""
         if self.joined is None:
             texts, at = [], 0
-            for text, _ in self.pieces:
+            for text, _, _ in self.pieces:
                 texts.append(folded(text))
                 self.starts.append(at)
                 at += len(texts[-1]) + 1
             self.joined = "\x00".join(texts)
-        at = next(occurrences(value, self.joined), -1)
-        return None if at < 0 else self.pieces[bisect_right(self.starts, at) - 1][1]
+        for at in occurrences(value, self.joined):
+            _, path, record = self.pieces[bisect_right(self.starts, at) - 1]
+            yield path, record
 
 
 class Sources:
@@ -272,19 +284,22 @@ class Sources:
         Returns: the number of the observation.
         """
         step, self.steps = self.steps, self.steps + 1
-        free: list[tuple[str, str]] = []
+        free: list[tuple[str, str, int]] = []
+        vouched: dict[int, list[str]] = {}
         for leaf in found:
             rank = leaf.rank
             if recalled and leaf.text in recalled:
                 rank = max(rank, recalled[leaf.text].rank)
             if rank >= _THIRD_PARTY:
-                free.append((leaf.text, leaf.path))
+                free.append((leaf.text, leaf.path, leaf.record))
             else:
                 self._index_leaf(leaf, (rank, step, tool, leaf.path))
+                if rank == _ATTESTED and leaf.record >= 0:
+                    vouched.setdefault(leaf.record, []).append(leaf.text)
             if leaf.readers is not None:
                 self._restrict(leaf, Origin(_LABELS[rank], tool, leaf.path, step))
         if free:
-            self._free.append(_FreeText(step, tool, free))
+            self._free.append(_FreeText(step, tool, free, vouched))
         return step
 
     def _index_leaf(self, leaf: Leaf, found: _Found) -> None:
@@ -359,13 +374,19 @@ class Sources:
         return self._find_free(plain, None)
 
     def _find_free(self, plain: str, form: str | None) -> Origin:
+        found = NOWHERE
+        forms = (plain,) if form is None or form == plain else (plain, form.lstrip("#"))
         for text in reversed(self._free):
-            path = text.path_of(plain)
-            if path is None and form is not None and form != plain:
-                path = text.path_of(form.lstrip("#"))
-            if path is not None:
-                return Origin(Label.THIRD_PARTY, text.tool, path, text.step)
-        return NOWHERE
+            for value in forms:
+                for path, record in text.holding(value):
+                    if self._named(text.vouched.get(record)):
+                        return Origin(Label.THIRD_PARTY, text.tool, path, text.step, named=True)
+                    if found is NOWHERE:
+                        found = Origin(Label.THIRD_PARTY, text.tool, path, text.step)
+        return found
+
+    def _named(self, vouched: list[str] | None) -> bool:
+        return bool(vouched) and all(_within(folded(name), self._said) for name in vouched or ())
 
     def verbatim(self, value: str) -> bool:
         """Whether a value stands, character for character, in what was said or in a field that is no free text."""

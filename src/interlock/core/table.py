@@ -251,6 +251,11 @@ class Row:
     cues: frozenset[str]
 
     @property
+    def opens(self) -> bool:
+        """Whether the action only opens what a link leads to: then a link counts when the request names its author."""
+        return self.action.effect is Effect.FETCH
+
+    @property
     def changes(self) -> bool:
         """Whether the action has an effect that a second call would have again."""
         return self.action.effect not in {Effect.READ, Effect.FETCH}
@@ -298,7 +303,9 @@ class Row:
         doubts: list[Reason] = []
         for name, origin in facts.origins.items():
             argument = name.partition("[")[0] if "[" in name else name
-            if origin.label.rank > self.sources.get(argument, self.sources_else):
+            if origin.label.rank > self.sources.get(argument, self.sources_else) and not (
+                origin.named and self.opens and argument not in self.action.allow.provenance
+            ):
                 doubts.append(Reason(Verdict.ASK, "source_control", name, origin))
         for name, origin in facts.embedded.items():
             if origin.label.rank > self.embedded.get(name, self.sources_else):
@@ -368,16 +375,24 @@ def compile_row(action: Action, tool: Tool | None, terms: tuple[str, ...] = ()) 
 
 def _harmless(action: Action, tool: Tool | None) -> dict[str, frozenset[tuple[type, Any]]]:
     found = {name: {(type(value), value) for value in values} for name, values in action.harmless.items()}
-    properties = tool.inputSchema.get("properties") if tool else None
-    for name, schema in properties.items() if isinstance(properties, dict) else ():
-        if name in found or not isinstance(schema, dict):
-            continue
-        choices = schema.get("enum")
-        if isinstance(choices, list):
-            found[name] = {(str, choice) for choice in choices if isinstance(choice, str) and choice.lower() in _LEAST}
-        elif schema.get("type") == "boolean":
-            found[name] = {(bool, False)}
+    schema = tool.inputSchema if tool else {}
+    properties = schema.get("properties")
+    for name, argument in properties.items() if isinstance(properties, dict) else ():
+        if name not in found and (choices := _choices(argument, schema)):
+            found[name] = {(str, choice) for choice in choices if choice.lower() in _LEAST}
     return {name: frozenset(values) for name, values in found.items() if values}
+
+
+def _choices(argument: Any, schema: Mapping[str, Any]) -> list[str]:
+    """The words that an argument may be, when its schema is a closed list of them."""
+    if isinstance(argument, dict) and isinstance(ref := argument.get("$ref"), str) and ref.startswith("#/"):
+        argument = schema
+        for step in ref[2:].split("/"):
+            argument = argument.get(step) if isinstance(argument, dict) else None
+    if not isinstance(argument, dict):
+        return []
+    listed = argument.get("enum")
+    return [choice for choice in listed if isinstance(choice, str)] if isinstance(listed, list) else []
 
 
 class Table:
