@@ -62,11 +62,14 @@ class Label(StrEnum):
         >>> Label.USER.rank < Label.SYSTEM.rank < Label.MODEL.rank
         True
         """
-        return list(Label).index(self)
+        return _RANKS[self]
 
     def at_least(self, worst: "Label") -> bool:
         """Whether this source is as good as `worst`, or better."""
         return self.rank <= worst.rank
+
+
+_RANKS = {label: rank for rank, label in enumerate(Label)}
 
 
 class ArgumentKind(StrEnum):

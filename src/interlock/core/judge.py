@@ -6,11 +6,12 @@ Pure: the same caller, sources and call give the same decision. Nothing here rai
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring as _quoted
 from types import MappingProxyType
 from typing import Any
 
-from interlock.core.actions import ActionMap, ArgumentKind, Budget, Effect, Label, seconds
-from interlock.core.arguments import Judged, Unread, canonical_bytes, compile_schema, read_arguments, schema_faults
+from interlock.core.actions import ActionMap, ArgumentKind, Effect, Label
+from interlock.core.arguments import Judged, Unread, compile_schema, read_arguments, schema_faults
 from interlock.core.decision import BudgetAsk, Decision, Mode, Sameness, Verdict
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import PolicyError
@@ -23,7 +24,6 @@ from interlock.core.tools import Tool
 ENGINE = 1
 """Raised when the same map could decide otherwise; part of every policy's digest."""
 
-_DAY_S = 86_400
 _MODEL = Label.MODEL.rank
 
 
@@ -44,6 +44,7 @@ class Caller:
     feature: str = ""
     facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     known: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    tenant_text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("tenant", "principal", "session"):
@@ -55,6 +56,7 @@ class Caller:
             own["feature"] = self.feature
         own.update({f"fact.{name}": value for name, value in self.facts.items()})
         object.__setattr__(self, "known", MappingProxyType(own))
+        object.__setattr__(self, "tenant_text", _quoted(self.tenant))
 
 
 NOBODY = "no_session"
@@ -167,8 +169,8 @@ class Policy:
             tool_digest=self.tool_digests.get(tool, ""),
             arguments=judged.content if judged else b"",
             provenance=MappingProxyType({**facts.origins, **facts.embedded} if facts else {}),
-            budgets=_budget_asks(row, judged.value) if stands and row and judged else (),
-            sameness=_sameness(row, caller, judged.value) if stands and row and judged else None,
+            budgets=_budget_asks(row, judged) if stands and row and judged else (),
+            sameness=_sameness(row, caller, judged) if stands and row and judged else None,
             approval=row.terms if verdict is Verdict.ASK and row else None,
             queue=row.queue if verdict is Verdict.ESCALATE and row else "",
             tenant=caller.tenant,
@@ -189,33 +191,32 @@ def gather(row: Row, caller: Caller, sources: Sources, judged: Judged, faults: l
     """The facts of a call: where its values were found, whether it was made before, whether it was asked for."""
     origins: dict[str, Origin] = {}
     embedded: dict[str, Origin] = {}
-    explicit = row.action.allow.provenance
     for name, value in judged.value.items():
-        if value is None:
+        if value is None or value == "":
             continue
-        kind = row.kinds.get(name, ArgumentKind.CONTROL)
-        wanted = name in row.looked_up
-        if kind is ArgumentKind.CONTENT:
-            if row.embedded.get(name, _MODEL) < _MODEL:
-                worst = _embedded(sources, value)
-                if worst is not None:
+        plan = row.plans.get(name, row.plan_else)
+        kind = type(value)
+        if plan.kind is ArgumentKind.CONTENT:
+            if plan.worst < _MODEL:
+                worst = sources.find_in_content(value) if kind is str else _embedded(sources, name, value)
+                if worst is not SAID:
                     embedded[name] = worst
-            if not wanted:
+            if not plan.looked_up:
                 continue
-        elif kind is ArgumentKind.CONTROL:
+        elif plan.kind is ArgumentKind.CONTROL and kind is not int:
             _note_disguise(name, value, sources, faults)
-        if not wanted and row.sources.get(name, row.sources_else) >= _MODEL:
+        if plan.worst >= _MODEL and not plan.looked_up:
             continue
-        least = row.harmless.get(name, ())
+        if kind is str:
+            if (kind, value) not in plan.harmless:
+                origins[name] = sources.find(value, name, row.cues)
+            continue
         for path, leaf in argument_leaves(name, value):
-            if (type(leaf) is bool and name not in explicit and not wanted) or (type(leaf), leaf) in least:
+            if (type(leaf), leaf) in plan.harmless or (type(leaf) is bool and not plan.explicit):
                 continue
             origins[path] = sources.find(leaf if type(leaf) is str else number(leaf), name, row.cues)
-    repeated = (
-        sources.repeated(row.action.action, target_bytes(row, judged.value), judged.content) if row.changes else ""
-    )
     restricted = None
-    if row.beyond:
+    if row.beyond and sources.restricts:
         texts = [
             leaf
             for name, value in judged.value.items()
@@ -230,28 +231,28 @@ def gather(row: Row, caller: Caller, sources: Sources, judged: Judged, faults: l
         roles=caller.roles,
         session=caller.known,
         faults=tuple(faults),
-        repeated=repeated,
+        repeated=sources.repeated(row.action.action, target_bytes(row, judged), judged.content) if row.changes else "",
         restricted=restricted,
         requested=sources.asks(row.phrases),
     )
 
 
-def _embedded(sources: Sources, value: Any) -> Origin | None:
-    worst: Origin | None = None
-    for _, leaf in argument_leaves("", value):
+def _embedded(sources: Sources, name: str, value: Any) -> Origin:
+    worst = SAID
+    for _, leaf in argument_leaves(name, value):
         if type(leaf) is str:
             origin = sources.find_in_content(leaf)
-            if origin is not SAID and (worst is None or origin.label.rank > worst.label.rank):
+            if origin.label.rank > worst.label.rank:
                 worst = origin
     return worst
 
 
 def _note_disguise(name: str, value: Any, sources: Sources, faults: list[tuple[str, str]]) -> None:
+    if type(value) is str and value.isascii() and value.isprintable():
+        return
     for path, leaf in argument_leaves(name, value):
-        if type(leaf) is str and not (leaf.isascii() and leaf.isprintable()):
-            code = disguise(leaf)
-            if code is not None and not sources.verbatim(leaf):
-                faults.append((code, path))
+        if type(leaf) is str and (code := disguise(leaf)) is not None and not sources.verbatim(leaf):
+            faults.append((code, path))
 
 
 def argument_leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -268,54 +269,46 @@ def argument_leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def target_bytes(row: Row, arguments: Mapping[str, Any]) -> bytes:
+def target_bytes(row: Row, judged: Judged) -> bytes:
     """What a call touches: its control arguments as canonical bytes; empty when it names none."""
-    target = {
-        name: value
-        for name, value in arguments.items()
-        if value is not None and row.kinds.get(name, ArgumentKind.CONTROL) is ArgumentKind.CONTROL
-    }
-    return canonical_bytes(target) if target else b""
+    target = [
+        f"{name}:{part}"
+        for name, part in judged.parts.items()
+        if part != "null" and row.plans.get(name, row.plan_else).kind is ArgumentKind.CONTROL
+    ]
+    return "\n".join(target).encode()
 
 
 # ── what an effect needs ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _budget_asks(row: Row, arguments: Mapping[str, Any]) -> tuple[BudgetAsk, ...]:
-    return tuple(_budget_ask(budget, arguments) for budget in row.action.budgets)
-
-
-def _budget_ask(budget: Budget, arguments: Mapping[str, Any]) -> BudgetAsk:
-    item, amount = "", 1
-    if budget.meter == "distinct":
-        item = _named("interlock.item.v1", {"value": arguments.get(budget.of or "")})
-    elif budget.reserve is not None:
-        amount = budget.reserve
-    elif budget.meter != "calls":
-        amount = arguments[budget.meter]
-    return BudgetAsk(budget.meter, budget.per, seconds(budget.window), budget.cap, amount, item)
-
-
-def _sameness(row: Row, caller: Caller, arguments: Mapping[str, Any]) -> Sameness | None:
-    declared = row.action.idempotency
-    if declared is None and not row.changes:
-        return None
-    if declared is not None:
-        fields = declared.key
-    else:
-        named = tuple(name for name, kind in row.kinds.items() if kind is not ArgumentKind.CONTENT)
-        fields = named or tuple(row.kinds)
-    parts = {"tenant": caller.tenant, "action": row.action.action, "fields": {f: arguments.get(f) for f in fields}}
-    return Sameness(
-        key=Digest(_named("interlock.effect.v1", parts)),
-        fields=fields,
-        window_s=seconds(declared.window) if declared else _DAY_S,
-        retry=declared.retry if declared else "never",
+def _budget_asks(row: Row, judged: Judged) -> tuple[BudgetAsk, ...]:
+    return tuple(
+        [
+            ask if argument is None else _budget_ask(ask, argument, judged)
+            for ask, argument in zip(row.budgets, row.metered, strict=True)
+        ]
     )
 
 
-def _named(domain: str, value: dict[str, Any]) -> str:
-    return "sha256:" + hashlib.sha256(domain.encode() + b"\0" + canonical_bytes(value)).hexdigest()
+def _budget_ask(ask: BudgetAsk, argument: str, judged: Judged) -> BudgetAsk:
+    if ask.meter == "distinct":
+        item = _named("interlock.item.v1", judged.parts.get(argument, "null"))
+        return BudgetAsk(ask.meter, ask.per, ask.window_s, ask.cap, 1, item)
+    return BudgetAsk(ask.meter, ask.per, ask.window_s, ask.cap, judged.value[argument])
+
+
+def _sameness(row: Row, caller: Caller, judged: Judged) -> Sameness | None:
+    if row.same is None:
+        return None
+    fields, window_s, retry = row.same
+    listed = ",".join([f"{_quoted(name)}:{judged.parts.get(name, 'null')}" for name in sorted(fields)])
+    text = f'{{"action":{row.name_text},"fields":{{{listed}}},"tenant":{caller.tenant_text}}}'
+    return Sameness(Digest(_named("interlock.effect.v1", text)), fields, window_s, retry)
+
+
+def _named(domain: str, text: str) -> str:
+    return "sha256:" + hashlib.sha256(f"{domain}\0{text}".encode()).hexdigest()
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────

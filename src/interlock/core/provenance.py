@@ -5,9 +5,8 @@ and attested names must be equal to a field; only what people say, and what anyb
 Source: the idea of labels that flow is from Costa et al., «Securing AI agents with information-flow control» (2025).
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -133,7 +132,10 @@ def _inherit(node: _Node) -> None:
 
 
 class Leaf(NamedTuple):
-    """One value of an output, before it is indexed."""
+    """One value of an output, before it is indexed.
+
+    record: which mapping of the output it stands in, -1 for none; its neighbours have the same number.
+    """
 
     text: str
     rank: int
@@ -141,28 +143,40 @@ class Leaf(NamedTuple):
     key: str
     readers: Readers | None
     record: int = -1
-    """Which mapping of the output it stands in, -1 for none; its neighbours have the same number."""
 
 
-def leaves(labels: OutputLabels, value: Any) -> list[Leaf]:
+_new = tuple.__new__  # a named tuple without its checks: thousands are made of one output
+
+
+def leaves(labels: OutputLabels, value: Any, plain: Callable[[Any], Any] = str) -> list[Leaf]:
     """The values of a structured output, each with its label; numbers as JSON writes them, no truth values, no null.
 
     Args:
-        value: plain JSON; what is nested deeper than 40 levels is left out.
+        plain: what is no plain JSON is taken as what this makes of it.
+        value: what is nested deeper than 40 levels is left out.
     """
     found: list[Leaf] = []
     root = labels.root
     if isinstance(value, dict) and len(value) == 1 and "result" in value and "result" not in root.children:
         value = value["result"]  # the envelope that some servers put around what is no object
-    _walk(root, value, "", "", found, 0, -1)
+    _walk(root, value, "", "", found, 0, -1, plain)
     return found
 
 
-def _walk(node: _Node, value: Any, path: str, key: str, found: list[Leaf], level: int, record: int) -> None:
+def _walk(
+    node: _Node,
+    value: Any,
+    path: str,
+    key: str,
+    found: list[Leaf],
+    level: int,
+    record: int,
+    plain: Callable[[Any], Any],
+) -> None:
     kind = type(value)
     if kind is str:
         if value:
-            found.append(Leaf(value, node.rank, path, key, node.readers, record))
+            found.append(_new(Leaf, (value, node.rank, path, key, node.readers, record)))
     elif kind is dict:
         if level < _MAX_LEVELS and len(found) < MAX_LEAVES:
             children, rest = node.children, node.rest
@@ -170,23 +184,29 @@ def _walk(node: _Node, value: Any, path: str, key: str, found: list[Leaf], level
             prefix = f"{path}." if path else ""
             record = len(found)
             for name, child in value.items():
+                if type(name) is not str:
+                    name = str(name)  # noqa: PLW2901
                 there = children.get(name, rest)
                 if keyed and there is rest:  # the key is data itself, and nobody said whose
                     found.append(Leaf(name, _THIRD_PARTY, path, key, there.readers, record))
                 kind = type(child)
                 if kind is str:
                     if child:
-                        found.append(Leaf(child, there.rank, prefix + name, name, there.readers, record))
+                        found.append(_new(Leaf, (child, there.rank, prefix + name, name, there.readers, record)))
+                elif kind is int:
+                    found.append(_new(Leaf, (str(child), there.rank, prefix + name, name, there.readers, record)))
                 elif child is not None and kind is not bool:
-                    _walk(there, child, prefix + name, name, found, level + 1, record)
-    elif kind is list:
+                    _walk(there, child, prefix + name, name, found, level + 1, record, plain)
+    elif kind is list or kind is tuple:
         if level < _MAX_LEVELS and len(found) < MAX_LEAVES:
             for child in value:
-                _walk(node, child, path, key, found, level + 1, record)
+                _walk(node, child, path, key, found, level + 1, record, plain)
     elif kind is int:
         found.append(Leaf(str(value), node.rank, path, key, node.readers, record))
     elif kind is float:
         found.append(Leaf(number(value), node.rank, path, key, node.readers, record))
+    elif value is not None and kind is not bool and level < _MAX_LEVELS:
+        _walk(node, plain(value), path, key, found, level + 1, record, plain)
 
 
 def number(value: float) -> str:
@@ -207,32 +227,23 @@ _PIECE = 12
 """Characters from which on a line of a restricted text is recognised in another text."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _FreeText:
-    """What one observation says that anybody may have written: searched only when a call is in doubt.
+    """What one observation says that anybody may have written, in one folded text with NUL between its pieces.
 
-    pieces: text, path and record of each. vouched: by record, the attested values beside the text.
+    pieces: the leaves, in their order. vouched: by record, the attested values beside the text.
     """
 
     step: int
     tool: str
-    pieces: list[tuple[str, str, int]]
+    joined: str
+    pieces: list[Leaf]
     vouched: Mapping[int, list[str]]
-    joined: str | None = None
-    starts: list[int] = field(default_factory=list)
 
-    def holding(self, value: str) -> Iterator[tuple[str, int]]:
-        """Path and record of every text that contains a folded value."""
-        if self.joined is None:
-            texts, at = [], 0
-            for text, _, _ in self.pieces:
-                texts.append(folded(text))
-                self.starts.append(at)
-                at += len(texts[-1]) + 1
-            self.joined = "\x00".join(texts)
+    def holding(self, value: str) -> Iterator[Leaf]:
+        """Every leaf that contains a folded value as a word of its own."""
         for at in occurrences(value, self.joined):
-            _, path, record = self.pieces[bisect_right(self.starts, at) - 1]
-            yield path, record
+            yield self.pieces[self.joined.count("\x00", 0, at)]
 
 
 class Sources:
@@ -284,14 +295,14 @@ class Sources:
         Returns: the number of the observation.
         """
         step, self.steps = self.steps, self.steps + 1
-        free: list[tuple[str, str, int]] = []
+        free: list[Leaf] = []
         vouched: dict[int, list[str]] = {}
         for leaf in found:
             rank = leaf.rank
             if recalled and leaf.text in recalled:
                 rank = max(rank, recalled[leaf.text].rank)
             if rank >= _THIRD_PARTY:
-                free.append((leaf.text, leaf.path, leaf.record))
+                free.append(leaf)
             else:
                 self._index_leaf(leaf, (rank, step, tool, leaf.path))
                 if rank == _ATTESTED and leaf.record >= 0:
@@ -299,25 +310,25 @@ class Sources:
             if leaf.readers is not None:
                 self._restrict(leaf, Origin(_LABELS[rank], tool, leaf.path, step))
         if free:
-            self._free.append(_FreeText(step, tool, free, vouched))
+            joined = folded("\x00".join([leaf.text.replace("\x00", " ") for leaf in free]))
+            self._free.append(_FreeText(step, tool, joined, free, vouched))
         return step
 
     def _index_leaf(self, leaf: Leaf, found: _Found) -> None:
-        text = leaf.text
-        equal = self._equal
-        before = equal.get(text)
-        if before is None or before[0] > found[0]:
-            equal[text] = found
+        text, rank = leaf.text, found[0]
+        before = self._equal.get(text)
+        if before is None or before[0] > rank:
+            self._equal[text] = found
         size = len(text)
-        if size <= 6 and needs_cue(text):
-            for word in name_words(leaf.key) or ("",):
-                _better(self._cued, (text, word), found)
-            return
-        if size >= 10 and text[4] == "-" and text[7] == "-" and (day := day_of(text)):
+        if size <= 6:
+            if needs_cue(text):
+                for word in name_words(leaf.key) or ("",):
+                    _better(self._cued, (text, word), found)
+        elif size >= 10 and text[4] == "-" and text[7] == "-" and (day := day_of(text)):
             _better(self._days, day, found)
-        elif ("." in text or "@" in text or size >= 16) and (form := address(text)):
-            _better(equal, form, found)
-        elif not leaf.path and not leaf.key and found[0] <= _SYSTEM:
+        elif (size >= 16 or "@" in text or "." in text) and (form := address(text)) and form != text:
+            _better(self._equal, form, found)
+        if not leaf.path and not leaf.key and rank <= _SYSTEM:
             for piece in _parts(text):
                 self._index_leaf(Leaf(piece, leaf.rank, "·", "", None), found)
 
@@ -334,6 +345,11 @@ class Sources:
                         self._restricted[value] = (readers, origin)
 
     # ── asking
+
+    @property
+    def restricts(self) -> bool:
+        """Whether anything that was observed may be read by some only."""
+        return bool(self._restricted)
 
     def find(self, value: str, name: str, cues: frozenset[str]) -> Origin:
         """The best source of a value.
@@ -378,11 +394,13 @@ class Sources:
         forms = (plain,) if form is None or form == plain else (plain, form.lstrip("#"))
         for text in reversed(self._free):
             for value in forms:
-                for path, record in text.holding(value):
-                    if self._named(text.vouched.get(record)):
-                        return Origin(Label.THIRD_PARTY, text.tool, path, text.step, named=True)
+                if value not in text.joined:
+                    continue
+                for leaf in text.holding(value):
+                    if self._named(text.vouched.get(leaf.record)):
+                        return Origin(Label.THIRD_PARTY, text.tool, leaf.path, text.step, named=True)
                     if found is NOWHERE:
-                        found = Origin(Label.THIRD_PARTY, text.tool, path, text.step)
+                        found = Origin(Label.THIRD_PARTY, text.tool, leaf.path, text.step)
         return found
 
     def _named(self, vouched: list[str] | None) -> bool:
@@ -410,8 +428,6 @@ class Sources:
 
     def restricted_in(self, texts: Iterable[str], beyond: Sequence[Readers]) -> Origin | None:
         """The source of a value in the texts that only some may read, if the texts go beyond those."""
-        if not self._restricted:
-            return None
         for text in texts:
             plain = folded(text)
             for value, (readers, origin) in self._restricted.items():

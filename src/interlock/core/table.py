@@ -4,6 +4,7 @@ There is no order among rules: each says how strong an objection it has, and the
 denied; a fact that is missing, or is not of the kind that a rule needs, denies too.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -21,7 +22,7 @@ from interlock.core.actions import (
     Scalar,
     seconds,
 )
-from interlock.core.decision import ApprovalTerms, Verdict
+from interlock.core.decision import ApprovalTerms, BudgetAsk, Verdict
 from interlock.core.lexical import name_words, phrase
 from interlock.core.pattern import whole_match
 from interlock.core.provenance import NOWHERE, Origin, OutputLabels
@@ -222,16 +223,36 @@ def _clauses(conditions: Mapping[str, Condition]) -> tuple[Clause, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class ArgumentPlan:
+    """What is asked of one argument's source.
+
+    Args:
+        worst: rank of the worst source that is good enough: of the value, or of the addresses in it when it is content.
+        explicit: the map says so itself, so that truth values need a source too.
+        looked_up: a condition asks where the value came from.
+        harmless: values that need no source, with their types.
+    """
+
+    kind: ArgumentKind
+    worst: int
+    explicit: bool = False
+    looked_up: bool = False
+    harmless: frozenset[tuple[type, Any]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One action, compiled: what it demands of a call, and what it asks for before the call is made.
 
-    `sources` and `embedded` hold the rank of the worst source that is good enough, by argument; `sources_else` is for
-    an argument that the map does not list. `beyond` are the readers whose values the call would carry too far.
+    `plan_else` is for an argument that neither map nor schema lists. `beyond` are the readers whose values the call would
+    carry too far. `budgets` are complete but for the argument in `metered`. `same` is what makes two calls one: fields,
+    seconds, and what to do when an outcome is not known.
     """
 
     action: Action
     outputs: OutputLabels
-    kinds: Mapping[str, ArgumentKind]
+    plans: Mapping[str, ArgumentPlan]
+    plan_else: ArgumentPlan
     roles: frozenset[str] | None
     must: tuple[Clause, ...]
     ask_when: tuple[Clause, ...]
@@ -240,13 +261,13 @@ class Row:
     hand_always: bool
     terms: ApprovalTerms
     queue: str
-    sources: Mapping[str, int]
-    sources_else: int
-    embedded: Mapping[str, int]
-    looked_up: frozenset[str]
     measured: tuple[str, ...]
     beyond: tuple[Readers, ...]
-    harmless: Mapping[str, frozenset[tuple[type, Any]]]
+    budgets: tuple[BudgetAsk, ...]
+    metered: tuple[str | None, ...]
+    same: tuple[tuple[str, ...], int, Literal["verify", "safe", "never"]] | None
+    changes: bool
+    name_text: str
     phrases: tuple[tuple[str, ...], ...]
     cues: frozenset[str]
 
@@ -254,11 +275,6 @@ class Row:
     def opens(self) -> bool:
         """Whether the action only opens what a link leads to: then a link counts when the request names its author."""
         return self.action.effect is Effect.FETCH
-
-    @property
-    def changes(self) -> bool:
-        """Whether the action has an effect that a second call would have again."""
-        return self.action.effect not in {Effect.READ, Effect.FETCH}
 
     def judge(self, facts: Facts) -> list[Reason]:
         """Every objection to a call, in no order that matters; the empty list allows it."""
@@ -303,12 +319,11 @@ class Row:
         doubts: list[Reason] = []
         for name, origin in facts.origins.items():
             argument = name.partition("[")[0] if "[" in name else name
-            if origin.label.rank > self.sources.get(argument, self.sources_else) and not (
-                origin.named and self.opens and argument not in self.action.allow.provenance
-            ):
+            plan = self.plans.get(argument, self.plan_else)
+            if origin.label.rank > plan.worst and not (origin.named and self.opens and not plan.explicit):
                 doubts.append(Reason(Verdict.ASK, "source_control", name, origin))
         for name, origin in facts.embedded.items():
-            if origin.label.rank > self.embedded.get(name, self.sources_else):
+            if origin.label.rank > self.plans.get(name, self.plan_else).worst:
                 doubts.append(Reason(Verdict.ASK, "source_content", name, origin))
         if facts.repeated == "target":
             doubts.append(Reason(Verdict.ASK, "repeated_target"))
@@ -330,25 +345,29 @@ def compile_row(action: Action, tool: Tool | None, terms: tuple[str, ...] = ()) 
         terms: the glossary's words for the action, which ask for it as the entry's own `words` do.
     """
     names = dict.fromkeys((*action.args, *(tool.arguments if tool else ())))
-    kinds = {name: action.args.get(name, ArgumentKind.CONTROL) for name in names}
-    demands = {name: action.demands(name).rank for name in names}
-    asked = action.ask
+    asked, handed = action.ask, action.escalate
     ask_when = {} if asked is None or asked.when == "always" else asked.when
-    handed = action.escalate
     hand_when = {} if handed is None or handed.when == "always" else handed.when
     conditions = [*action.allow.when.items(), *ask_when.items(), *hand_when.items()]
-    beyond = {
-        Audience.EXTERNAL: (Readers.PRINCIPAL, Readers.TENANT),
-        Audience.INTERNAL: (Readers.PRINCIPAL,),
+    looked_up = {name for name, condition in conditions if condition.provenance is not None}
+    harmless = _harmless(action, tool)
+    plans = {
+        name: ArgumentPlan(
+            action.args.get(name, ArgumentKind.CONTROL), action.demands(name).rank, name in action.allow.provenance,
+            name in looked_up, harmless.get(name, frozenset()),
+        )
+        for name in names
     }  # fmt: skip
     reaches = Audience.EXTERNAL if action.effect is Effect.FETCH else action.reaches
     words = (*action.words, *terms) or (
         *_VERBS[action.effect], *name_words(action.action.replace(".", "_")), *name_words(action.tool)
     )  # fmt: skip
+    changes = action.effect not in {Effect.READ, Effect.FETCH}
     return Row(
         action=action,
         outputs=OutputLabels(action.outputs, action.readers),
-        kinds=MappingProxyType(kinds),
+        plans=plans,
+        plan_else=ArgumentPlan(ArgumentKind.CONTROL, action.demands("").rank),
         roles=None if action.allow.roles is None else frozenset(action.allow.roles),
         must=_clauses(action.allow.when),
         ask_when=_clauses(ask_when),
@@ -359,18 +378,36 @@ def compile_row(action: Action, tool: Tool | None, terms: tuple[str, ...] = ()) 
             asked.approvers.role, asked.approvers.count, tuple(asked.approvers.not_), seconds(asked.ttl)
         ),
         queue=handed.queue if handed else "",
-        sources=MappingProxyType({name: demands[name] for name in names if kinds[name] is not ArgumentKind.CONTENT}),
-        sources_else=action.demands("").rank,
-        embedded=MappingProxyType({name: demands[name] for name in names if kinds[name] is ArgumentKind.CONTENT}),
-        looked_up=frozenset(name for name, condition in conditions if condition.provenance is not None),
         measured=tuple(
             budget.argument for budget in action.budgets if budget.argument is not None and budget.meter != "distinct"
         ),
-        beyond=beyond[reaches] if reaches else (),
-        harmless=MappingProxyType(_harmless(action, tool)),
+        beyond=_BEYOND[reaches] if reaches else (),
+        budgets=tuple(
+            BudgetAsk(each.meter, each.per, seconds(each.window), each.cap, each.reserve or 1) for each in action.budgets
+        ),
+        metered=tuple(budget.argument for budget in action.budgets),
+        same=_same_call(action, plans, changes),
+        changes=changes,
+        name_text=json.dumps(action.action),
         phrases=tuple(dict.fromkeys(phrase(word) for word in words)),
         cues=frozenset(name_words(action.tool)),
     )  # fmt: skip
+
+
+_BEYOND = {Audience.EXTERNAL: (Readers.PRINCIPAL, Readers.TENANT), Audience.INTERNAL: (Readers.PRINCIPAL,)}
+_DAY_S = 86_400
+
+
+def _same_call(
+    action: Action, plans: Mapping[str, ArgumentPlan], changes: bool
+) -> tuple[tuple[str, ...], int, Literal["verify", "safe", "never"]] | None:
+    """What makes two calls one: as declared; else, of what changes anything, all that is no content, for a day."""
+    if declared := action.idempotency:
+        return declared.key, seconds(declared.window), declared.retry
+    if not changes:
+        return None
+    named = tuple(name for name, plan in plans.items() if plan.kind is not ArgumentKind.CONTENT)
+    return named or tuple(plans), _DAY_S, "never"
 
 
 def _harmless(action: Action, tool: Tool | None) -> dict[str, frozenset[tuple[type, Any]]]:

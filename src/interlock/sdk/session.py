@@ -20,6 +20,7 @@ from interlock.core.yaml_text import parse_rendered
 from interlock.ports import LabelMemory
 from interlock.sdk.plain import plain
 
+_OPENED = frozenset({dict, list, str})
 _UNLABELLED = OutputLabels({})
 _CURRENT: ContextVar["Session | None"] = ContextVar("interlock_session", default=None)
 
@@ -80,10 +81,10 @@ class Session:
         """
         row = self.policy.row(tool)
         labels = row.outputs if row is not None and not failed else _UNLABELLED
-        value = plain(result)
+        value = result if type(result) in _OPENED else plain(result)
         if type(value) is str and row is not None and row.action.parse_text and labels.declared:
             value = _parsed(value, tool)
-        found = leaves(labels, value)
+        found = leaves(labels, value, plain)
         judged = read_arguments(arguments)
         tenant = self.caller.tenant
         with self._lock:
@@ -92,14 +93,14 @@ class Session:
                 recalled = self.memory.recall(tenant, list(_resources(judged, found)))
             self.sources.observed(tool, found, recalled)
             if row is not None and row.changes and not failed and isinstance(judged, Judged):
-                self.sources.did(row.action.action, target_bytes(row, judged.value), judged.content)
+                self.sources.did(row.action.action, target_bytes(row, judged), judged.content)
                 self._keep(row, judged, found)
 
     def _keep(self, row: Row, judged: Judged, found: list[Leaf]) -> None:
         """Remember the labels of what was written, so that reading it back makes nothing better."""
         written: dict[str, Label] = {}
         for name, value in judged.value.items():
-            if row.kinds.get(name, ArgumentKind.CONTROL) is ArgumentKind.QUANTITY:
+            if row.plans.get(name, row.plan_else).kind is ArgumentKind.QUANTITY:
                 continue
             for _, leaf in argument_leaves(name, value):
                 if type(leaf) is str and not needs_cue(leaf):
