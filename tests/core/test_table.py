@@ -110,7 +110,7 @@ def of_key(place: str, value: Any, key: str, wanted: Any, call: dict[str, Any]) 
 
 
 def doubtful(entry: dict[str, Any], place: str, origin: dict[str, Any]) -> bool:
-    name = place.split("[")[0]
+    name = place.split("[", maxsplit=1)[0]
     if ORDER.index(origin["label"]) <= ORDER.index(demand(entry, name)):
         return False
     explicit = name in entry.get("allow", {}).get("provenance", {})
@@ -226,7 +226,10 @@ def agree(entry: dict[str, Any], calls: list[dict[str, Any]]) -> None:
     row = Table(ActionMap.model_validate_json(_json({"actions": 1, "map": [entry]}))).rows["t"]
     for call in calls:
         reasons = row.judge(facts(call))
-        assert (join(*(r.verdict for r in reasons)).value, {r.code for r in reasons}) == slow(entry, call), (entry, call)
+        assert (join(*(r.verdict for r in reasons)).value, {r.code for r in reasons}) == slow(entry, call), (
+            entry,
+            call,
+        )
 
 
 def _json(value: Any) -> str:

@@ -7,13 +7,12 @@ second reading on which judge and tool could differ.
 import json
 from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring as _quoted
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import jsonschema_rs
 
 from interlock.core.digest import MAX_EXACT_INT, canonical
 from interlock.core.errors import DocumentError, ToolSchemaError
-from interlock.core.json_text import parse_json
 from interlock.core.pattern import LINEAR
 
 MAX_ARGUMENTS = 100_000
@@ -26,6 +25,28 @@ _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # t
 _OPEN = frozenset(
     {"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if", "dependentSchemas", "patternProperties"}
 )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a key is written twice in one mapping")
+    return value
+
+
+def _not_finite(word: str) -> NoReturn:
+    raise ValueError(f"`{word}` is not JSON")
+
+
+def _fraction(digits: str) -> float:
+    number = float(digits)
+    if number - number != 0:
+        raise ValueError("a number that is too large")
+    return number
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_not_finite, parse_float=_fraction)
+"""Not `parse_json`: a reply may well hold direction marks, in a text that goes on as it is."""
 
 
 class Judged(NamedTuple):
@@ -60,12 +81,9 @@ def read_arguments(arguments: object) -> Judged | Unread:
         if len(arguments) > MAX_ARGUMENTS:
             return _too_large()
         try:
-            text = arguments if isinstance(arguments, str) else bytes(arguments).decode()
-            arguments = parse_json(text, "arguments").value
-        except UnicodeDecodeError:
-            return Unread("arguments_malformed", "the arguments are not UTF-8")
-        except DocumentError as fault:
-            return Unread("arguments_malformed", f"the arguments are not strict JSON: {fault.message}")
+            arguments = _STRICT.decode(arguments if isinstance(arguments, str) else bytes(arguments).decode())
+        except (ValueError, RecursionError) as fault:  # also what is not UTF-8
+            return Unread("arguments_malformed", f"the arguments are not strict JSON: {str(fault)[:200]}")
     if not isinstance(arguments, Mapping):
         return Unread("arguments_malformed", "the arguments are not a mapping")
     try:
@@ -110,6 +128,8 @@ def _written(value: Any, level: int) -> str:
         return "true" if value else "false"
     if value is None:
         return "null"
+    if kind is float and MAX_EXACT_INT < abs(value) < 1e21:  # would be written as an integer that is not exact
+        raise ValueError("a number beyond ±(2^53 - 1)")
     if level >= MAX_LEVELS:
         raise _Deep
     if kind is list or kind is tuple:

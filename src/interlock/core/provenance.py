@@ -326,7 +326,11 @@ class Sources:
                     _better(self._cued, (text, word), found)
         elif size >= 10 and text[4] == "-" and text[7] == "-" and (day := day_of(text)):
             _better(self._days, day, found)
-        elif (size >= 16 or "@" in text or "." in text) and (form := address(text)) and form != text:
+        elif (
+            (size >= 16 or "@" in text or "." in text or text[0] in "+0123456789")
+            and (form := address(text)) is not None
+            and form != text
+        ):
             _better(self._equal, form, found)
         if not leaf.path and not leaf.key and rank <= _SYSTEM:
             for piece in _parts(text):
