@@ -106,7 +106,7 @@ def test_a_call_of_the_users_own_values_is_allowed_and_carries_what_its_effect_n
         ("distinct", ("principal",), 86_400, 3, 1),
         ("tokens", ("session",), 3600, 9000, 500),
     ]
-    assert decision.budgets[1].item.startswith("sha256:")
+    assert len(decision.budgets[1].members) == 1
     assert decision.sameness is not None
     assert (decision.sameness.fields, decision.sameness.window_s, decision.sameness.retry) == (
         ("order_id", "amount_minor"),
@@ -258,7 +258,7 @@ def test_what_was_judged_is_what_is_forwarded(arguments: dict[str, Any]) -> None
         assert isinstance(again, Judged)
         assert again.content == judged.content
     else:
-        assert any("\ud800" <= char <= "\udfff" for char in str(arguments))
+        assert any("\ud800" <= char <= "\udfff" for char in str(arguments)) or "beyond" in judged.why
 
 
 # ── schemas

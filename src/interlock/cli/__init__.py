@@ -62,6 +62,11 @@ BUNDLE_COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("export", "interlock.cli.bundle:export", "Write the bundle, its evidence and verdict into one archive."),
 )
 
+GUARD_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("replay", "interlock.cli.policy:replay", "Judge recorded calls under another policy: which verdicts flip."),
+    ("diff", "interlock.cli.policy:diff", "What another policy would allow, ask or deny otherwise."),
+)
+
 
 EXIT_CODES = (
     "Exit codes: 0 READY or done, 1 BLOCKED, 2 usage or configuration, 3 HOLD, 4 waiting for approval,\n"
@@ -83,6 +88,8 @@ def overview() -> str:
     lines += [
         "More",
         f"  {'bundle':<10} {', '.join(name for name, _, _ in BUNDLE_COMMANDS)}: look into a bundle.",
+        f"  {'guard':<10} {', '.join(name for name, _, _ in GUARD_COMMANDS)}: the tool guard's policy.",
+        f"  {'glossary':<10} lint: where texts leave the domain's words.",
         f"  {'config':<10} schema: JSON Schema of the file formats, for editors.",
         f"  {'keys':<10} {help_of['keys']}",
         "",
@@ -112,6 +119,13 @@ def build() -> "App":
     for name, target, help in BUNDLE_COMMANDS:
         bundle.command(target, name=name, help=help)
     app.command(bundle)
+    guard = App(name="guard", help="The tool guard.", help_format="plaintext")
+    for name, target, help in GUARD_COMMANDS:
+        guard.command(target, name=name, help=help)
+    app.command(guard)
+    glossary = App(name="glossary", help="The words of the domain.", help_format="plaintext")
+    glossary.command("interlock.cli.glossary:lint", name="lint", help="Where the bundle's texts leave the glossary.")
+    app.command(glossary)
     config = App(name="config", help="The file formats.", help_format="plaintext")
     config.command("interlock.cli.config:schema", name="schema", help="JSON Schema of a file format, for editors.")
     app.command(config)

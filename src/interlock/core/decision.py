@@ -59,7 +59,7 @@ class BudgetAsk:
         window_s: seconds, at least 1.
         cap: the most that may be used and held in the window, at least 1.
         amount: what this call asks for, at least 0, in the unit of the meter.
-        item: with the meter `distinct`, the digest of the value that is counted once; else empty.
+        members: with the meter `distinct`, the digests of the values that count once each; `amount` is their number.
     """
 
     meter: str
@@ -67,7 +67,7 @@ class BudgetAsk:
     window_s: int
     cap: int
     amount: int
-    item: str = ""
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,6 +234,7 @@ def gather(row: Row, caller: Caller, sources: Sources, judged: Judged, faults: l
         repeated=sources.repeated(row.action.action, target_bytes(row, judged), judged.content) if row.changes else "",
         restricted=restricted,
         requested=sources.asks(row.phrases),
+        words=row.words,
     )
 
 
@@ -293,8 +294,10 @@ def _budget_asks(row: Row, judged: Judged) -> tuple[BudgetAsk, ...]:
 
 def _budget_ask(ask: BudgetAsk, argument: str, judged: Judged) -> BudgetAsk:
     if ask.meter == "distinct":
-        item = _named("interlock.item.v1", judged.parts.get(argument, "null"))
-        return BudgetAsk(ask.meter, ask.per, ask.window_s, ask.cap, 1, item)
+        named = {
+            _named("interlock.member.v1", str(leaf)) for _, leaf in argument_leaves("", judged.value.get(argument))
+        }
+        return BudgetAsk(ask.meter, ask.per, ask.window_s, ask.cap, len(named), tuple(sorted(named)))
     return BudgetAsk(ask.meter, ask.per, ask.window_s, ask.cap, judged.value[argument])
 
 

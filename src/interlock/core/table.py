@@ -23,6 +23,7 @@ from interlock.core.actions import (
     seconds,
 )
 from interlock.core.decision import ApprovalTerms, BudgetAsk, Verdict
+from interlock.core.digest import of_value
 from interlock.core.lexical import name_words, phrase
 from interlock.core.pattern import whole_match
 from interlock.core.provenance import NOWHERE, Origin, OutputLabels
@@ -60,7 +61,7 @@ class Facts:
         faults: codes of what was wrong before any rule was asked, each with the argument it is about.
         repeated: `call` or `target` when the effect was made before.
         restricted: the source of a value that goes beyond those who may read it, None when there is none.
-        requested: whether words for this action occur in the request.
+        requested: whether words for this action occur in the request. words: which words these were, as a digest.
     """
 
     arguments: Mapping[str, Any]
@@ -72,6 +73,7 @@ class Facts:
     repeated: str = ""
     restricted: Origin | None = None
     requested: bool = True
+    words: str = ""
 
 
 class Reason(NamedTuple):
@@ -269,7 +271,14 @@ class Row:
     changes: bool
     name_text: str
     phrases: tuple[tuple[str, ...], ...]
+    words: str
     cues: frozenset[str]
+
+    @property
+    def conditioned(self) -> frozenset[str]:
+        """The arguments whose values a rule looks at."""
+        clauses = (*self.must, *self.ask_when, *self.hand_when)
+        return frozenset((*(clause.argument for clause in clauses), *self.measured))
 
     @property
     def opens(self) -> bool:
@@ -362,6 +371,7 @@ def compile_row(action: Action, tool: Tool | None, terms: tuple[str, ...] = ()) 
     words = (*action.words, *terms) or (
         *_VERBS[action.effect], *name_words(action.action.replace(".", "_")), *name_words(action.tool)
     )  # fmt: skip
+    phrases = tuple(dict.fromkeys(phrase(word) for word in words))
     changes = action.effect not in {Effect.READ, Effect.FETCH}
     return Row(
         action=action,
@@ -389,7 +399,8 @@ def compile_row(action: Action, tool: Tool | None, terms: tuple[str, ...] = ()) 
         same=_same_call(action, plans, changes),
         changes=changes,
         name_text=json.dumps(action.action),
-        phrases=tuple(dict.fromkeys(phrase(word) for word in words)),
+        phrases=phrases,
+        words=of_value([list(each) for each in sorted(phrases)], "interlock.words.v1"),
         cues=frozenset(name_words(action.tool)),
     )  # fmt: skip
 
