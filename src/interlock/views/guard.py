@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from interlock.services.authority import Authority
+from interlock.services.glossary_lint import Linted
 from interlock.services.replay import Replayed
 
 
@@ -66,3 +67,18 @@ def replay_document(found: Replayed) -> dict[str, Any]:
             for flip in found.flips
         ],
     }
+
+
+def lint_lines(found: Linted) -> list[str]:
+    """The findings of a glossary lint, `file:line:column message` each, and how many texts were read."""
+    lines = [
+        f"{':'.join(str(part) for part in (each.file, each.line, each.column) if part)}  {each.message}"
+        for each in found.findings
+    ]
+    return [*lines, f"{len(found.findings)} findings in {found.texts} texts"]
+
+
+def lint_document(found: Linted) -> dict[str, Any]:
+    """The same as JSON, `interlock.glossary-lint.v1`."""
+    rows = [finding.row() for finding in found.findings]
+    return {"schema": "interlock.glossary-lint.v1", "texts": found.texts, "findings": rows}
