@@ -13,8 +13,10 @@ from typing import Any
 
 from benchmarks.figure import Figure
 from benchmarks.work import Work
+from interlock.core.replay import record_of
 from interlock.sdk.guard import Guard
 from interlock.sdk.session import Session
+from interlock.services.replay import replay
 
 ACTIONS, OUTPUTS, CALLS = 40, 50, 4000
 PEERS = ("cedarpy==4.12.2", "jsonschema==4.26.0", "invariant-ai==0.3.5")
@@ -139,6 +141,15 @@ def measure(work: Work) -> list[Figure]:
         Figure("guard: decide, p99", "µs CPU", tuple(quantile(round_, 0.99) for round_ in decide), 300),
         Figure("guard: observe 4 kB, p50", "µs CPU", tuple(quantile(round_, 0.5) for round_ in observe), 200),
     ]
+    lines = [json.dumps(record_of(opened.decide(*call), made.policy)) for call in proposed]
+    speeds = []
+    for _ in range(5):
+        began = thread_time_ns()
+        replayed = replay(made.policy, lines)
+        speeds.append((thread_time_ns() - began) / 1e3 / replayed.judged)
+        if replayed.flipped or replayed.judged < CALLS:
+            raise RuntimeError("the same policy judged a record otherwise")
+    figures.append(Figure("guard: replay of a record", "µs CPU", tuple(speeds), 50))
     return figures + _peers(work)
 
 
@@ -147,7 +158,7 @@ def measure(work: Work) -> list[Figure]:
 
 def _peers(work: Work) -> list[Figure]:
     """The same calls through other engines; one that does not install is left out, and said so."""
-    home = work.folder / "guard-peers"
+    home = work.folder("guard-peers")
     subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
     python = home / "bin" / "python"
     found: list[Figure] = []

@@ -11,8 +11,8 @@ from interlock.cli.session import Json, show, show_json
 from interlock.core.errors import UsageError
 from interlock.sdk.guard import Guard
 from interlock.services import replay as replays
-from interlock.services.authority_cells import enumerate_authority
-from interlock.views.guard import authority_document, authority_lines, replay_document, replay_lines
+from interlock.services.authority_cells import authority_json, enumerate_authority
+from interlock.views.guard import authority_lines, replay_lines
 
 Tools = Annotated[Path | None, Parameter(help="Definitions of the tools, where the policy is an action map alone.")]
 
@@ -28,9 +28,9 @@ def replay(
     """Judge recorded calls under another policy: which verdicts flip, and why, by action and slice. Exit 3 when any call passes more easily."""
     found = replays.replay(_guard(policy, tools).policy, _lines(records), records.name)
     if json:
-        show_json(replay_document(found))
+        show_json(found.to_json())
     else:
-        show(replay_lines(found))
+        show(replay_lines(found.to_json()))
     return Exit.HOLD if any(flip.widens for flip in found.flips) else Exit.READY
 
 
@@ -38,9 +38,9 @@ def diff(old: Path, new: Path, /, *, json: Json = False) -> int:
     """Say what NEW lets happen that OLD would stop or ask about, and the other way round. Exit 3 when authority is gained."""
     found = enumerate_authority(_guard(old, None).policy.table.actions, _guard(new, None).policy.table.actions)
     if json:
-        show_json(authority_document(found))
+        show_json(authority_json(found))
     else:
-        show(authority_lines(found))
+        show(authority_lines(authority_json(found)))
     return Exit.HOLD if found.gained else Exit.READY
 
 

@@ -48,6 +48,12 @@ def enumerate_authority(old: ActionMap | None, new: ActionMap | None) -> Authori
     )
 
 
+def authority_json(found: Authority) -> dict[str, Any]:
+    """As JSON, `interlock.authority.v1`."""
+    gained, lost, other = list(found.gained), list(found.lost), list(found.other)
+    return {"schema": "interlock.authority.v1", "gained": gained, "lost": lost, "other": other}
+
+
 def _rows(actions: ActionMap | None) -> Mapping[str, Row]:
     return Table(actions).rows if actions is not None else {}
 

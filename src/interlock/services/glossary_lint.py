@@ -1,6 +1,7 @@
 """All texts of a bundle against its glossary: the parts that a check reads, and the articles that answers come from."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from interlock.core.glossary import Finding, lint_text
 from interlock.core.manifest import Part
@@ -20,6 +21,11 @@ class Linted:
 
     findings: tuple[Finding, ...]
     texts: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON, `interlock.glossary-lint.v1`."""
+        rows = [finding.row() for finding in self.findings]
+        return {"schema": "interlock.glossary-lint.v1", "texts": self.texts, "findings": rows}
 
 
 def lint_glossary(loaded: Loaded) -> Linted:

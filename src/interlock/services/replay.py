@@ -57,6 +57,25 @@ class Replayed:
         """How many verdicts changed."""
         return sum(flip.count for flip in self.flips)
 
+    def to_json(self) -> dict[str, Any]:
+        """As JSON, `interlock.guard-replay.v1`."""
+        return {
+            "schema": "interlock.guard-replay.v1",
+            "policy": self.policy,
+            "judged": self.judged,
+            "flipped": self.flipped,
+            "unsure": self.unsure,
+            "slices": [{"action": action, "slice": slice, "n": n} for (action, slice), n in self.slices.items()],
+            "flips": [
+                {
+                    "action": flip.action, "slice": flip.slice, "before": flip.before.value, "after": flip.after.value,
+                    "widens": flip.widens, "count": flip.count, "codes": dict(flip.codes.most_common()),
+                    "lines": flip.lines,
+                }
+                for flip in self.flips
+            ],
+        }  # fmt: skip
+
 
 def replay(policy: Policy, lines: Iterable[str], file: str = "records") -> Replayed:
     """Judge recorded calls again.
