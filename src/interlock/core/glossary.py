@@ -30,6 +30,9 @@ class Term(Strict):
     forbidden: tuple[Str, ...] = ()
     actions: tuple[Str, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash((self.term, str(self.means), self.owner, self.synonyms, self.forbidden, self.actions))
+
     @property
     def meant(self) -> bool:
         """Whether it says what it means, to every audience that it names."""
