@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import cases, effects, evals, gate, lock, recheck, startup
+from benchmarks import cases, effects, evals, gate, guard, lock, recheck, startup
 from benchmarks.figure import as_json, machine, table
 from benchmarks.work import Work
 
@@ -18,6 +18,7 @@ ALL = {
     "gate": gate.measure,
     "evals": evals.measure,
     "effects": effects.measure,
+    "guard": guard.measure,
 }
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from interlock.core.actions import Label
 from interlock.core.approval import Approval
 from interlock.core.budget import Account, Balance, Entry, Holding
 from interlock.core.bundle import Bundle
@@ -439,4 +440,20 @@ class Bench(Protocol):
 
     def command_fault(self, argv: list[str]) -> str | None:
         """Why an `interlock …` command line does not parse; None when it does."""
+        ...
+
+
+class LabelMemory(Protocol):
+    """What agents wrote, by tenant and resource: so that reading it back does not make a value better than it was."""
+
+    def holds(self, tenant: str) -> bool:
+        """Whether anything is kept for a tenant; asked on every observation."""
+        ...
+
+    def keep(self, tenant: str, resources: Sequence[str], labels: Mapping[str, Label]) -> None:
+        """Remember, for each of the resources, values that were written to it and the label that each had."""
+        ...
+
+    def recall(self, tenant: str, resources: Sequence[str]) -> Mapping[str, Label]:
+        """The values that were ever written to any of the resources, with the worst label of each."""
         ...

@@ -84,6 +84,8 @@ GUARD_COMMANDS: tuple[tuple[str, str, str], ...] = (
         "interlock.cli.guard:verify_records",
         "Walk the chain of decision records, and sum up the budgets.",
     ),
+    ("replay", "interlock.cli.policy:replay", "Judge recorded calls under another policy: which verdicts flip."),
+    ("diff", "interlock.cli.policy:diff", "What another policy would allow, ask or deny otherwise."),
 )
 
 
@@ -109,7 +111,8 @@ def overview() -> str:
         "More",
         f"  {'bundle':<10} {', '.join(name for name, _, _ in BUNDLE_COMMANDS)}: look into a bundle.",
         f"  {'suite':<10} {', '.join(name for name, _, _ in SUITE_COMMANDS)}: make suites, see what they lack, and whether they can fail.",
-        f"  {'guard':<10} {', '.join(name for name, _, _ in GUARD_COMMANDS)}: what the tool guard recorded.",
+        f"  {'guard':<10} {', '.join(name for name, _, _ in GUARD_COMMANDS)}: the tool guard's policy, and what it recorded.",
+        f"  {'glossary':<10} lint: where texts leave the domain's words.",
         f"  {'config':<10} schema: JSON Schema of the file formats, for editors.",
         f"  {'keys':<10} {help_of['keys']}",
         "",
@@ -145,10 +148,13 @@ def build() -> "App":
     for name, target, help in SUITE_COMMANDS:
         suite.command(target, name=name, help=help)
     app.command(suite)
-    guard = App(name="guard", help="What the tool guard recorded.", help_format="plaintext")
+    guard = App(name="guard", help="The tool guard: its policy, and what it recorded.", help_format="plaintext")
     for name, target, help in GUARD_COMMANDS:
         guard.command(target, name=name, help=help)
     app.command(guard)
+    glossary = App(name="glossary", help="The words of the domain.", help_format="plaintext")
+    glossary.command("interlock.cli.glossary:lint", name="lint", help="Where the bundle's texts leave the glossary.")
+    app.command(glossary)
     config = App(name="config", help="The file formats.", help_format="plaintext")
     config.command("interlock.cli.config:schema", name="schema", help="JSON Schema of a file format, for editors.")
     app.command(config)

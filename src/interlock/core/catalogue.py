@@ -179,7 +179,7 @@ CATALOGUE: tuple[Check, ...] = (
     _row("ACT-06", _3, "w●●", "TG", "Widened authority is signed off",
          "What this bundle may do that live may not is listed, and each widening is signed off.",
          "Authority grows one convenient default at a time.",
-         "interlock bundle diff live", missing="sign-off of widened authority arrives with the tool guard", inputs=("live",)),
+         "interlock bundle diff live, then sign off what is meant: interlock waive ACT-06", by="ledger", inputs=("live",)),
     _row("PRS-01", _3, "w●●", "MPS", "Outputs parse",
          "Parse rate at least 95 / 99 / 99.9 % on evals and on the fuzz corpus (truncated, fenced, prose, bad enum, duplicate keys).",
          "One output in fifty that does not parse is an outage with good averages.",

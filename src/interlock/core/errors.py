@@ -379,6 +379,18 @@ class SettlementError(EffectError):
     code = "effect.settlement"
 
 
+class PolicyError(InterlockError):
+    """An action map, its tools and its glossary do not make a policy that could decide."""
+
+    code = "policy"
+
+
+class ToolSchemaError(PolicyError):
+    """The input schema of a tool is no schema, refers outside itself, or has a pattern that could hang."""
+
+    code = "policy.tool-schema"
+
+
 def all_codes() -> dict[str, type[InterlockError]]:
     """Every error code with its class, sorted by code, for the reference in the documentation.
 

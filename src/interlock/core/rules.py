@@ -333,5 +333,6 @@ RULES: Mapping[str, Rule] = {
     "EVAL-01": rule_ran, "EVAL-02": rule_critical, "EVAL-03": rule_regression,
     "EVAL-04": rule_judges, "EVAL-06": rule_findings, "EVAL-07": rule_mix, "EVAL-09": rule_findings,
     "PRS-01": rule_parse, "PRS-02": rule_findings, "DOM-01": rule_findings, "DOM-02": rule_findings,
+    "ACT-06": rule_findings,
     "ROLL-06": rule_findings, "CAP-01": rule_findings, "RUN-01": rule_findings, "OBS-05": rule_rerun,
 }  # fmt: skip

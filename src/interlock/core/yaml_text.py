@@ -11,6 +11,7 @@ from interlock.core.errors import (
     DocumentSyntax,
     EmptyDocument,
     HiddenCharacter,
+    InterlockError,
     KeyNotText,
     Place,
     YamlFeature,
@@ -37,6 +38,9 @@ _AMBIGUOUS = (
     (re.compile(r"[-+]?\d[\d_]*_[\d_]*(?:\.\d*)?"), "a number to some readers", "the number without `_`"),
     (re.compile(r"(?i:[-+]?\.(?:inf|nan))"), "not a finite number", ""),
 )
+
+
+_TRUTHS = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 
 
 def _plain(source: Source, text: str, place: Place) -> str | int | float | bool | None:
@@ -95,7 +99,27 @@ def _parsed(text: str, file: str) -> Document:
     return Document(file, builder.root, source.text, builder.marks)
 
 
-def _build_yaml(source: Source, events: Iterable[Any]) -> Builder:
+def parse_rendered(text: str, file: str) -> Any:
+    """The value of a text that a program rendered, as JSON, as YAML or as Python writes mappings; None when it is none.
+
+    Looser than `parse_yaml` in one point: an unquoted word that readers disagree about, such as a date, is text. What
+    is repeated, aliased, tagged or hidden still makes the whole text no document.
+
+    >>> parse_rendered("- id: 7\\n  on: 2026-01-02", "x")
+    [{'id': 7, 'on': '2026-01-02'}]
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        source = readable(text, file, MAX_YAML)
+        return _build_yaml(source, YAML(typ="safe", pure=True).parse(source.text), loose=True).root
+    except (InterlockError, YAMLError, ValueError, LookupError, ArithmeticError, AttributeError, TypeError,
+            AssertionError, RecursionError):  # fmt: skip
+        return None
+
+
+def _build_yaml(source: Source, events: Iterable[Any], *, loose: bool = False) -> Builder:
     from ruamel.yaml import events as ev
 
     builder, documents = Builder(source), 0
@@ -110,7 +134,7 @@ def _build_yaml(source: Source, events: Iterable[Any]) -> Builder:
         elif isinstance(event, ev.NodeEvent):
             _refuse_feature(source, event, place)
             if isinstance(event, ev.ScalarEvent):
-                _add_scalar(builder, event, place)
+                _add_scalar(builder, event, place, loose)
             elif builder.wants_key:
                 raise source.error(KeyNotText, "a list or a mapping as a key", "keys are text", place)
             else:
@@ -133,13 +157,15 @@ def _refuse_feature(source: Source, event: Any, place: Place) -> None:
         raise source.error(YamlFeature, f"the tag `{event.tag}`", "remove it; quotes make text of a value", place)
 
 
-def _add_scalar(builder: Builder, event: Any, place: Place) -> None:
+def _add_scalar(builder: Builder, event: Any, place: Place, loose: bool = False) -> None:
     source, text = builder.source, str(event.value)
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise source.error(
             HiddenCharacter, "half of a character", "write the whole character, or `\\U` and 8 digits", place
         )
     plain = not event.style
+    if plain and loose and any(form.fullmatch(text) for form, _, _ in _AMBIGUOUS) and text not in _TRUTHS:
+        plain = False
     if builder.wants_key:
         if plain and text == "<<":
             raise source.error(YamlFeature, "the merge key `<<`", "write the keys out", place)

@@ -58,6 +58,16 @@ def _at(document: Document, path: Path, message: str) -> Finding:
 def measure_actions(context: StaticContext) -> Mapping[str, Any]:
     """DOM-01: each tool has one action, each action one tool and one term, each term one meaning and an owner."""
     loaded = context.loaded
+    return _findings(
+        action_findings(loaded),
+        len(loaded.tools) + len(loaded.glossary.terms),
+        "tools and terms",
+        "each tool one action that agrees with it, each action one term, each term one meaning and an owner",
+    )
+
+
+def action_findings(loaded: Loaded) -> list[Finding]:
+    """Where tools, actions and terms do not fit each other."""
     found = [*_tool_faults(loaded), *_action_faults(loaded)]
     manifest, map_ = _file(loaded, Part.TOOLS, "manifest"), _file(loaded, Part.GUARDRAILS, "actions")
     if manifest and map_:
@@ -72,12 +82,7 @@ def measure_actions(context: StaticContext) -> Mapping[str, Any]:
             for k, action in enumerate(term.actions)
             if action not in known
         ]
-    return _findings(
-        found,
-        len(loaded.tools) + len(loaded.glossary.terms),
-        "tools and terms",
-        "each tool one action that agrees with it, each action one term, each term one meaning and an owner",
-    )
+    return found
 
 
 def _tool_faults(loaded: Loaded) -> Iterator[Finding]:
