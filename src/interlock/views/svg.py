@@ -8,8 +8,8 @@ from interlock.views.wording import plain, shorten
 
 WIDE = 420
 """Units of a drawing's width: it is shown at most so wide, and smaller on a phone."""
-_LETTER = 7.0  # units that a letter of 12.5 takes on average
-_BOLD = 7.6
+_LETTER = 6.2  # units that a letter of 12.5 takes on average
+_BOLD = 7.4
 
 
 def escaped(text: str) -> str:
