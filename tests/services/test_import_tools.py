@@ -423,23 +423,26 @@ def test_a_cell_is_an_assertion_whatever_it_holds(cell: str) -> None:
     assert isinstance(found["type"], str)
 
 
+LEAF: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+) | st.text(max_size=5)
+
+
+def grown(inner: st.SearchStrategy[Any], keys: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    return inner | st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3)
+
+
+ANY = grown(grown(LEAF, st.text(max_size=5)), st.text(max_size=5))
+KNOWN = st.sampled_from(["id", "type", "name", "value"])
+JUNK = grown(grown(LEAF, KNOWN), KNOWN)
+
+
 @settings(deadline=None)
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers(-9, 9) | st.text(),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-        max_leaves=12,
-    )
-)
+@given(ANY)
 def test_making_json_strict_keeps_its_value(value: Any) -> None:
     assert json.loads(strict_text(json.dumps(value, ensure_ascii=False))) == value
 
 
-JUNK: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["id", "type", "name", "value"]), inner, max_size=2),
-    max_leaves=4,
-)  # fmt: skip
 _READ = {name: json.loads((GOLDEN / name).read_text("utf-8")) for name in (
     "inspect-0.3.285.json", "promptfoo-0.121.20.json", "deepeval-4.3.1-run.json", "deepeval-4.3.1-goldens.json",
 )}  # fmt: skip
