@@ -4,6 +4,8 @@ They are small on purpose: a word that is missing costs a little accuracy, a wro
 Nothing here is learned from data.
 """
 
+# ruff: noqa: SIM905 - lists of words read best as lists of words
+
 LANGUAGES = ("en", "de", "fr", "es")
 """Languages whose grammar the lists know; text of others is scored with fewer checks."""
 

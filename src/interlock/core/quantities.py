@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from interlock.core.lexicon import ABOUT, AT_LEAST, AT_MOST
+from interlock.core.units import CURRENCIES, MONTHS, SCALES, SHORT_SCALES, SPELLED, UNITS
 
 MAX_DIGITS = 40
 """Digits of a number; a longer run of digits is compared as text."""
@@ -32,85 +33,9 @@ class Quantity(NamedTuple):
     digits: int = 0  # significant digits, for rounding
 
 
-_SPELLED_EN = {w: n for n, w in enumerate("""zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
-fifteen sixteen seventeen eighteen nineteen""".split())} | {w: 10 * n for n, w in enumerate(
-    "twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}  # fmt: skip
-_SPELLED = {
-    **{w: n for n, w in enumerate("""zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn
-    siebzehn achtzehn neunzehn""".split(), start=2)},
-    **{w: 10 * n for n, w in enumerate("zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig".split(), start=2)},
-    **{w: n for n, w in enumerate("deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize".split(), start=2)},
-    **{w: 10 * n for n, w in enumerate("vingt trente quarante cinquante soixante".split(), start=2)},
-    **{w: n for n, w in enumerate("dos tres cuatro cinco seis siete ocho nueve diez".split(), start=2)}, "doce": 12, "trece": 13,
-    "catorce": 14, "quince": 15, "veinte": 20, "treinta": 30, "cuarenta": 40, "cincuenta": 50, "sesenta": 60, "cien": 100,
-    "dreissig": 30, "hundert": 100, "cent": 100, "ciento": 100, "dozen": 12, "dutzend": 12, "douzaine": 12, "docena": 12,
-    **_SPELLED_EN,
-}  # fmt: skip
-_SPELLED.pop("zero")
-_SPELLED.pop("cent")  # a coin in English
-_SCALES = {
-    "hundred": 100, "thousand": 1_000, "million": 10**6, "millions": 10**6, "billion": 10**9, "trillion": 10**12, "tausend": 1_000,
-    "millionen": 10**6, "mio": 10**6, "milliarde": 10**9, "milliarden": 10**9, "mrd": 10**9, "mille": 1_000, "mil": 1_000,
-    "millones": 10**6, "millón": 10**6, "milliard": 10**9, "milliards": 10**9, "bn": 10**9, "mn": 10**6, "lakh": 10**5, "crore": 10**7,
-}  # fmt: skip
-_SHORT_SCALES = {"k": 1_000, "m": 10**6, "b": 10**9}
-
-_CURRENCIES = {
-    "$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "₹": "inr", "₩": "krw", "₽": "rub", "usd": "usd", "eur": "eur", "gbp": "gbp", "jpy": "jpy", "chf": "chf",
-    "dollar": "usd", "dollars": "usd", "euro": "eur", "euros": "eur", "pound": "gbp", "pounds": "gbp", "us$": "usd", "dólares": "usd",
-    "yen": "jpy", "rupees": "inr", "franken": "chf", "fr.": "chf", "円": "jpy", "元": "cny", "cny": "cny", "rmb": "cny",
-}  # fmt: skip
-_UNITS: dict[str, tuple[str, Decimal]] = {}
-for _name, _factor, _forms in (
-    ("s", "1", "second seconds sec secs sekunde sekunden seconde secondes segundo segundos 秒"),
-    ("s", "60", "minute minutes min mins minuten minuto minutos 分"),
-    ("s", "3600", "hour hours hr hrs h stunde stunden heure heures hora horas 小时 時間"),
-    ("s", "86400", "day days tag tage tagen jour jours día días dia dias 天 日 日間"),
-    ("s", "604800", "week weeks woche wochen semaine semaines semana semanas 周 週間"),
-    ("month", "1", "month months monat monate monaten mois mes meses 个月 か月 ヶ月"),
-    ("month", "3", "quarter quarters quartal quartale trimestre trimestres"),
-    ("month", "12", "year years yr yrs jahr jahre jahren an ans année années año años 年 年間"),
-    ("month", "120", "decade decades jahrzehnt jahrzehnte décennie décennies década décadas"),
-    ("month", "1200", "century centuries jahrhundert jahrhunderte siècle siècles siglo siglos"),
-    ("%", "1", "% percent percentage prozent pct percents"),
-    ("byte", "1e3", "kb kilobyte kilobytes"), ("byte", "1e6", "mb megabyte megabytes"), ("byte", "1e9", "gb gigabyte gigabytes"),
-    ("byte", "1e12", "tb terabyte terabytes"), ("bit/s", "1e6", "mbps mbit/s mb/s"), ("bit/s", "1e9", "gbps gbit/s"),
-    ("m", "0.001", "mm millimeter millimeters millimetre millimetres"), ("m", "0.01", "cm centimeter centimeters centimetre centimetres"),
-    ("m", "1", "meter meters metre metres"), ("m", "1000", "km kilometer kilometers kilometre kilometres kilómetros kilómetro"),
-    ("ft", "1", "ft feet foot"), ("ft", "5280", "mi mile miles"), ("ft", "3", "yard yards yd"),
-    ("g", "1", "g gram grams gramm gramme grammes gramos"), ("g", "1000", "kg kilo kilos kilogram kilograms kilogramm"),
-    ("g", "0.001", "mg milligram milligrams"), ("lb", "1", "lb lbs"), ("lb", "0.0625", "oz ounce ounces"),
-    ("°c", "1", "°c celsius"), ("°f", "1", "°f fahrenheit"),
-):  # fmt: skip
-    for _form in _forms.split():
-        _UNITS[_form] = (_name, Decimal(_factor))
-_PERIODS = {
-    "hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year", "annual": "year",
-    "annually": "year", "täglich": "day", "wöchentlich": "week", "monatlich": "month", "jährlich": "year", "quotidien": "day",
-    "hebdomadaire": "week", "mensuel": "month", "mensuelle": "month", "annuel": "year", "annuelle": "year", "diario": "day",
-    "semanal": "week", "mensual": "month", "anual": "year", "nightly": "day", "biweekly": "week", "fortnight": "week",
-}  # fmt: skip
-
-_MONTHS = {}
-for _at, _forms in enumerate(
-    """january jan januar janvier enero ene jänner|february feb februar février febrero|march mar märz mrz mars marzo
-    april apr avril abril abr|may mai mayo|june jun juni juin junio|july jul juli juillet julio|august aug août agosto ago
-    september sep sept septembre septiembre|october oct oktober okt octobre octubre|november nov novembre noviembre
-    december dec dezember dez décembre diciembre dic""".replace("\n", "|").split("|"), start=1
-):  # fmt: skip
-    for _form in _forms.split():
-        _MONTHS[_form] = _at
-_WEEKDAYS = {}
-for _at, _forms in enumerate(
-    """monday montag lundi lunes|tuesday dienstag mardi martes|wednesday mittwoch mercredi miércoles|thursday donnerstag jeudi jueves
-    friday freitag vendredi viernes|saturday samstag sonnabend samedi sábado|sunday sonntag dimanche domingo""".replace("\n", "|").split("|")
-):  # fmt: skip
-    for _form in _forms.split():
-        _WEEKDAYS[_form] = _at
-
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _LONG_MONTH = "|".join(
-    sorted((m for m in _MONTHS if len(m) > 3 and m not in {"mars", "march", "sept", "juin"}), key=len, reverse=True)
+    sorted((m for m in MONTHS if len(m) > 3 and m not in {"mars", "march", "sept", "juin"}), key=len, reverse=True)
 )
 _ORDINAL = r"(?:st|nd|rd|th|er|\.|º|ª)?"
 _YEAR = r"(?P<{0}>[12]\d{{3}})"
@@ -133,22 +58,21 @@ _NUMBER = re.compile(
     r"(?P<before>(?:US|A|C|HK)?[$€£¥₹₩₽]|\b(?:USD|EUR|GBP|CHF|JPY)(?=\s?\d))?\s?(?P<sign>(?<![\w\d)])[-−])?"
     r"(?P<digits>\d+(?:[.,'’](?=\d)\d+|[ \u202f]\d{3}(?!\d))*)(?:st|nd|rd|th)?(?!\d)",
 )
-_AFTER = re.compile(
-    r"(?P<gap>\s?-?\s?)(?P<word>%|°[CcFf]|[$€£¥円元]|[^\W\d_]+(?:/s)?)?", re.UNICODE
-)
-_ADJECTIVES = frozenset(
-    "working business calendar full consecutive more additional extra other further whole straight bank werk volle ganze".split()
+_AFTER = re.compile(r"(?P<gap>\s?-?\s?)(?P<word>%|°[CcFf]|[$€£¥円元]|[^\W\d_]+(?:/s)?)?", re.UNICODE)
+_ADJECTIVES = frozenset(  # between a number and its unit
+    "working business calendar full consecutive more additional extra other further whole straight bank werk volle ganze".split()  # noqa: SIM905
 )
 _A_UNIT = re.compile(
-    r"(?:\b(?:one|a|an|per|each|every|single|ein|eine|einen|einem|einer|pro|je|un|une|par|chaque|una|por|cada)\s+|/\s?)([^\W\d_]+)", re.IGNORECASE
+    r"(?:\b(?:one|a|an|per|each|every|single|ein|eine|einen|einem|einer|pro|je|un|une|par|chaque|una|por|cada)\s+|/\s?)([^\W\d_]+)",
+    re.IGNORECASE,
 )
 
 
 def quantities(text: str, start: int = 0, end: int | None = None) -> list[Quantity]:
     """Every quantity in a span of a clean text, in its order; the marks of a list are none.
 
-    >>> [(q.unit, sorted(map(str, q.values)), q.kind) for q in quantities("1.000,50 € within 2 weeks of 3 May 2024")]
-    [('eur', ['1000.50'], 'amount'), ('s', ['1209600'], 'amount'), ('', [], 'date')]
+    >>> [(q.unit, [float(value) for value in q.values], q.kind) for q in quantities("1.000,50 € in 2 weeks, on 3 May 2024")]
+    [('eur', [1000.5], 'amount'), ('s', [1209600.0], 'amount'), ('', [], 'date')]
     """
     stop = len(text) if end is None else end
     found: list[Quantity] = []
@@ -172,32 +96,10 @@ def unit_mentions(text: str) -> frozenset[tuple[str, Decimal]]:
     """The units that a clean text names once: `a month`, `per day`, `one year`; each counts as one of it."""
     found = set()
     for match in _A_UNIT.finditer(text):
-        unit = _UNITS.get(match[1].casefold())
+        unit = UNITS.get(match[1].casefold())
         if unit is not None:
             found.add(unit)
     return frozenset(found)
-
-
-def period(form: str) -> str:
-    """The period of time that a word names, `` for none: `monthly`, `months` and `Monat` give the same.
-
-    >>> period("monthly"), period("months"), period("cats")
-    ('month', 'month', '')
-    """
-    if form in _PERIODS:
-        return _PERIODS[form]
-    unit = _UNITS.get(form)
-    if unit is None or unit[0] not in ("s", "month") or len(form) < 3:
-        return ""
-    return {
-        ("s", "1"): "second", ("s", "60"): "minute", ("s", "3600"): "hour", ("s", "86400"): "day", ("s", "604800"): "week",
-        ("month", "1"): "month", ("month", "3"): "quarter", ("month", "12"): "year",
-    }.get((unit[0], str(unit[1])), "")  # fmt: skip
-
-
-def weekday(form: str) -> int | None:
-    """The day of the week that a word names, 0 for Monday."""
-    return _WEEKDAYS.get(form)
 
 
 def _overlaps(span: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
@@ -219,23 +121,32 @@ def _date(text: str, match: re.Match[str]) -> Quantity | None:
         year_, rest = (parts[0], parts[1:]) if has_year else (None, parts)
         whens.append((year_, rest[0] if rest else None, rest[1] if len(rest) > 1 else None))
     elif match["m1"]:
-        whens.append((_int(match["y1"]), _MONTHS[match["m1"].casefold()], int(match["d1"])))
+        whens.append((_int(match["y1"]), MONTHS[match["m1"].casefold()], int(match["d1"])))
     elif match["m2"]:
-        whens.append((_int(match["y2"]), _MONTHS[match["m2"].casefold()], int(match["d2"])))
+        whens.append((_int(match["y2"]), MONTHS[match["m2"].casefold()], int(match["d2"])))
     elif match["m3"]:
-        whens.append((int(match["y3"]), _MONTHS[match["m3"].casefold()], None))
+        whens.append((int(match["y3"]), MONTHS[match["m3"].casefold()], None))
     elif match["m4"]:
         name = match["m4"]
-        if name[0].islower() and name.casefold() not in {"enero", "febrero", "abril", "agosto", "janvier", "février", "avril", "juillet", "août"}:
+        if name[0].islower() and name.casefold() not in {
+            "enero",
+            "febrero",
+            "abril",
+            "agosto",
+            "janvier",
+            "février",
+            "avril",
+            "juillet",
+            "août",
+        }:
             return None
-        whens.append((None, _MONTHS[name.casefold()], None))
+        whens.append((None, MONTHS[name.casefold()], None))
     whens = [w for w in whens if (w[1] is None or 1 <= w[1] <= 12) and (w[2] is None or 1 <= w[2] <= 31)]
     if not whens:
         return None
     word = next((match[key] for key in ("m1", "m2", "m3") if match[key]), "")
-    if word and word[0].islower() and word.casefold() in {"may", "mar", "march", "sep", "dec", "jan", "jun", "ago", "mai", "mars"}:
-        if word.casefold() in {"may", "march", "mar", "ago"}:  # a verb, a noun, or «three days ago»
-            return None
+    if word in ("may", "march", "mar", "ago"):  # a verb, a noun, or «three days ago»
+        return None
     return Quantity(frozenset(), "", "date", match.start(), match.end(), when=(frozenset(whens),))
 
 
@@ -264,7 +175,9 @@ def _numbers(text: str, start: int, stop: int, taken: list[tuple[int, int]]) -> 
         before = text[begin - 1] if begin else " "
         if _letter(before) or before == "_" or (_letter(text[end : end + 1]) and not _has_unit(text, end)):
             continue  # part of a name or a code, which is compared as a word
-        if _list_mark(text, begin, end, start) or text.startswith("24/7", max(0, end - 4) if text[begin:end] == "7" else begin):
+        if _list_mark(text, begin, end, start) or text.startswith(
+            "24/7", max(0, end - 4) if text[begin:end] == "7" else begin
+        ):
             continue
         readings = _readings(match["digits"])
         if not readings:
@@ -282,12 +195,22 @@ def _has_unit(text: str, at: int) -> bool:
     if word is None:
         return True
     form = word[0].casefold()
-    return form in _UNITS or form in _SHORT_SCALES or form in _CURRENCIES or form in _SCALES or form in {"x", "st", "nd", "rd", "th"}
+    return (
+        form in UNITS
+        or form in SHORT_SCALES
+        or form in CURRENCIES
+        or form in SCALES
+        or form in {"x", "st", "nd", "rd", "th"}
+    )
 
 
 def _list_mark(text: str, begin: int, end: int, start: int) -> bool:
     line = max(start, text.rfind("\n", 0, begin) + 1)
-    return not text[line:begin].strip("([*# \t") and text[end : end + 1] in (".", ")") and text[end + 1 : end + 2] in (" ", "\t", "")
+    return (
+        not text[line:begin].strip("([*# \t")
+        and text[end : end + 1] in (".", ")")
+        and text[end + 1 : end + 2] in (" ", "\t", "")
+    )
 
 
 def _readings(digits: str) -> frozenset[Decimal]:
@@ -321,27 +244,27 @@ def _words(text: str, start: int, stop: int, taken: list[tuple[int, int]]) -> It
     for match in _LETTERS.finditer(text, start, stop):
         form = match[0].casefold()
         joined = begin >= 0 and text[last : match.start()] in (" ", "-", " and ", "-and-")
-        if begin >= 0 and not (joined and (form in _SPELLED or form in _SCALES)):
+        if begin >= 0 and not (joined and (form in SPELLED or form in SCALES)):
             yield _spelled(text, total + current, begin, last)
             begin = -1
         if form == "and" and begin >= 0:
             continue
-        if form in _SPELLED and form != "one":
+        if form in SPELLED and form != "one":
             if begin < 0:
                 total, current, begin = 0, 0, match.start()
-            elif current % 10 or _SPELLED[form] >= 10 and current % 100:
+            elif current % 10 or (SPELLED[form] >= 10 and current % 100):
                 yield _spelled(text, total + current, begin, last)
                 total, current, begin = 0, 0, match.start()
-            current += _SPELLED[form]
+            current += SPELLED[form]
             last = match.end()
-        elif begin >= 0 and form in _SCALES:
-            scale = _SCALES[form]
+        elif begin >= 0 and form in SCALES:
+            scale = SCALES[form]
             if scale == 100:
                 current = max(1, current) * 100
             else:
                 total, current = total + max(1, current) * scale, 0
             last = match.end()
-        elif form == "one" and (unit := _UNITS.get(_next_word(text, match.end()))) is not None:
+        elif form == "one" and (unit := UNITS.get(_next_word(text, match.end()))) is not None:
             yield Quantity(frozenset({unit[1]}), unit[0], "amount", match.start(), match.end(), spelled=True)
     if begin >= 0:
         yield _spelled(text, total + current, begin, last)
@@ -363,30 +286,28 @@ def _with_unit(
     text: str, match: re.Match[str], readings: frozenset[Decimal], begin: int, end: int, *, spelled: bool
 ) -> Quantity:
     before = (match["before"] or "").casefold()
-    currency = _CURRENCIES.get(before) or (_CURRENCIES.get(before[-1:], "") if before else "")
+    currency = CURRENCIES.get(before) or (CURRENCIES.get(before[-1:], "") if before else "")
     first = match.start("before") if currency else begin
     if match["sign"]:
         readings = frozenset(-value for value in readings)
     return _finish(text, readings, first, end, currency, spelled=spelled)
 
 
-def _finish(
-    text: str, readings: frozenset[Decimal], begin: int, end: int, unit: str, *, spelled: bool
-) -> Quantity:
+def _finish(text: str, readings: frozenset[Decimal], begin: int, end: int, unit: str, *, spelled: bool) -> Quantity:
     factor = Decimal(1)
     after = _AFTER.match(text, end)
     cursor, hops = end, 0
     while after is not None and after["word"] and hops < 3:
         word = after["word"].casefold()
         glued = not after["gap"]
-        if word in _SCALES or (glued and word in _SHORT_SCALES and (unit or word == "k")):
-            factor *= _SCALES.get(word) or _SHORT_SCALES[word]
+        if word in SCALES or (glued and word in SHORT_SCALES and (unit or word == "k")):
+            factor *= SCALES.get(word) or SHORT_SCALES[word]
             cursor = after.end()
-        elif word in _CURRENCIES and not unit:
-            unit, cursor = _CURRENCIES[word], after.end()
+        elif word in CURRENCIES and not unit:
+            unit, cursor = CURRENCIES[word], after.end()
             break
-        elif word in _UNITS and not unit and not (word in {"m", "an", "g", "h"} and not glued and word != "h"):
-            (unit, size), cursor = _UNITS[word], after.end()
+        elif word in UNITS and not unit and not (word in {"m", "an", "g", "h"} and not glued and word != "h"):
+            (unit, size), cursor = UNITS[word], after.end()
             factor *= size
             break
         elif word in ("per", "pour", "por") and _next_word(text, after.end()) in ("cent", "ciento") and not unit:
@@ -399,12 +320,25 @@ def _finish(
     values = frozenset((value * factor).normalize() for value in readings)
     digits = max((len(str(abs(value)).replace(".", "").strip("0")) for value in readings), default=0)
     kind = "amount" if unit else "number"
-    return Quantity(values, unit, kind, begin, max(end, cursor if unit else end), _bound(text, begin), spelled, (), digits)
+    return Quantity(
+        values, unit, kind, begin, max(end, cursor if unit else end), _bound(text, begin), spelled, (), digits
+    )
 
 
 _BOUNDS = tuple(
-    (re.compile(r"(?:^|\b)(?:" + "|".join(re.escape(p) for p in phrases) + r")[\s]*(?:[a-zà-ÿ]+\s)?$", re.IGNORECASE), mark)
-    for phrases, mark in ((("no more than", "not more than"), "<="), (("no less than",), ">="), (AT_MOST, "<="), (AT_LEAST, ">="), (ABOUT, "~"))
+    (
+        re.compile(
+            r"(?:^|\b)(?:" + "|".join(re.escape(p) for p in phrases) + r")[\s]*(?:[a-zà-ÿ]+\s)?$", re.IGNORECASE
+        ),
+        mark,
+    )
+    for phrases, mark in (
+        (("no more than", "not more than"), "<="),
+        (("no less than",), ">="),
+        (AT_MOST, "<="),
+        (AT_LEAST, ">="),
+        (ABOUT, "~"),
+    )
 )
 
 

@@ -110,7 +110,8 @@ def sentences(text: str) -> list[tuple[int, int]]:
     >>> [text[a:b] for text in ("Dr. Lee called. It was 5 p.m. already!",) for a, b in sentences(text)]
     ['Dr. Lee called.', 'It was 5 p.m. already!']
     """
-    found, start = [], 0
+    found: list[tuple[int, int]] = []
+    start = 0
     for end in _END.finditer(text):
         if end[0][0] == "." and _goes_on(text, end):
             continue
@@ -124,7 +125,7 @@ def _goes_on(text: str, end: re.Match[str]) -> bool:
     after = text[end.end() : end.end() + 3].lstrip()
     if _ABBREVIATION.search(before):
         return bool(after)
-    return bool(_DAY_BEFORE_MONTH.search(before)) and bool(after) or after[:1].islower()
+    return (bool(_DAY_BEFORE_MONTH.search(before)) and bool(after)) or after[:1].islower()
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
