@@ -224,10 +224,9 @@ class Asked:
     def of(cls, question: str, language: str) -> "Asked":
         text = clean(question[:MAX_QUESTION]).text
         found = words(text, language=language)
-        content = tuple(word for word in found if not word.function)
-        return cls(
-            frozenset(w.stem for w in content), frozenset(w.form for w in found), tuple(quantities(text)), content
-        )
+        told = tuple(quantities(text))
+        content = tuple(content_of(found, told))
+        return cls(frozenset(w.stem for w in content), frozenset(w.form for w in found), told, content)
 
 
 @dataclass(frozen=True, slots=True)
