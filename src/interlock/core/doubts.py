@@ -31,6 +31,7 @@ class Kind(StrEnum):
     QUANTIFIER = "quantifier"
     COUNT = "count"
     HIDDEN = "hidden"
+    WORD = "word"  # no source has it; what that costs is in the lexical score already
 
 
 @dataclass(frozen=True, slots=True)

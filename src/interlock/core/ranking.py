@@ -18,16 +18,25 @@ class Area:
     interval: Interval
 
 
-def auroc(good: Sequence[float], bad: Sequence[float], *, confidence: float = 0.95) -> Area:
+def auroc(
+    good: Sequence[float],
+    bad: Sequence[float],
+    *,
+    groups: tuple[Sequence[str], Sequence[str]] | None = None,
+    confidence: float = 0.95,
+) -> Area:
     """Area under the ROC curve of a score, with DeLong's interval on the logit scale.
 
     Args:
         good: scores of the cases that should score high. bad: scores of the others.
+        groups: the document of each good and of each bad case, where cases of one document are alike; then the variance
+            is that of the documents.
         confidence: coverage, a fraction in (0, 1).
     Returns: the area; without two cases of each kind, or where the kinds do not overlap at all, the interval is
         what the counts alone leave: the one-sided rule of three stands in for a variance of zero.
     Source: DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44(3), 837-845, by midranks as Sun and Xu (2014), IEEE
-        Signal Processing Letters 21(11), 1389-1393; the logit as Pepe (2003), section 5.2.2.
+        Signal Processing Letters 21(11), 1389-1393; documents as Obuchowski (1997), Biometrics 53(2), 567-578; the
+        logit as Pepe (2003), section 5.2.2.
 
     >>> area = auroc([0.9, 0.8, 0.7, 0.4], [0.6, 0.5, 0.3, 0.2])
     >>> round(area.value, 3), round(area.interval.low, 3), round(area.interval.high, 3)
@@ -41,7 +50,8 @@ def auroc(good: Sequence[float], bad: Sequence[float], *, confidence: float = 0.
     above = [(ranks[i] - own_good[i]) / n for i in range(m)]  # of each good one: the share of bad ones below it
     below = [1 - (ranks[m + j] - own_bad[j]) / m for j in range(n)]
     value = math.fsum(above) / m
-    variance = (_variance(above) / m if m > 1 else 0.0) + (_variance(below) / n if n > 1 else 0.0)
+    of_good, of_bad = groups or ([f"g{i}" for i in range(m)], [f"b{j}" for j in range(n)])
+    variance = _clustered(above, below, of_good, of_bad, value)
     if not 0 < value < 1 or variance == 0 or min(m, n) < 2:
         least = 0.05 ** (1 / min(m, n))  # the exact bound for a rate of all, by the smaller kind
         low = least * value if value > 0.5 else 0.0
@@ -56,9 +66,24 @@ def _logistic(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
 
 
-def _variance(values: Sequence[float]) -> float:
-    mean = math.fsum(values) / len(values)
-    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+def _clustered(
+    above: Sequence[float], below: Sequence[float], of_good: Sequence[str], of_bad: Sequence[str], value: float
+) -> float:
+    """The variance of the area by the sums of each document's deviations; a document of one case each gives DeLong's."""
+    good: dict[str, float] = {}
+    bad: dict[str, float] = {}
+    for sums, shares, names in ((good, above, of_good), (bad, below, of_bad)):
+        for share, name in zip(shares, names, strict=True):
+            sums[name] = sums.get(name, 0.0) + share - value
+    m, n = len(above), len(below)
+    every = len({*good, *bad})
+    variance = sum(
+        len(sums) / (len(sums) - 1) * math.fsum(total * total for total in sums.values()) / (size * size)
+        for sums, size in ((good, m), (bad, n))
+        if len(sums) > 1
+    )
+    together = math.fsum(good[name] * bad[name] for name in good if name in bad)
+    return max(0.0, variance + (2 * every / (every - 1) * together / (m * n) if every > 1 else 0.0))
 
 
 def _midranks(values: Sequence[float]) -> list[float]:

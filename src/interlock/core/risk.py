@@ -15,6 +15,9 @@ from interlock.core.estimate import cases_to_certify
 
 STEPS = 20
 """Shares of the answers that are tried as coverage: 5 %, 10 % … 100 %, fixed before a label is seen."""
+MIN_GROUPS = 10
+"""Documents, at least, in the part that chooses, where a document has several answers: how alike they are cannot be told from
+fewer, and a bound that ignores it promises too much."""
 CURVE_POINTS = 100
 """Points that are kept of a risk-coverage curve."""
 
@@ -70,7 +73,8 @@ class Threshold:
 
     value: None where there is none that keeps the budget, so that nothing may be delivered. at: what it delivered there,
     or what the strictest one that could be tested did. bound: the exact upper bound of its risk there. missing: further
-    delivered answers without a fault that could decide it, where too few were at hand.
+    delivered answers without a fault that could decide it, where too few were at hand. groups: further documents that are
+    missing, where the answers come from too few of them.
     """
 
     outcome: Chosen
@@ -78,6 +82,7 @@ class Threshold:
     at: Point
     bound: float
     missing: int
+    groups: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +193,10 @@ def choose(rows: Sequence[Labelled], budget: float, *, confidence: float = 0.95)
     _check(budget, confidence)
     ordered = sorted(rows, key=lambda row: -row.score)
     tried = sorted({ordered[max(0, math.ceil(len(rows) * step / STEPS) - 1)].score for step in range(1, STEPS + 1)}, reverse=True) if rows else []  # fmt: skip
+    groups = len(_sizes(rows))
+    if groups < min(MIN_GROUPS, len(rows)):
+        at = point(rows, 0.0)
+        return Threshold(Chosen.FEW, None, at, 1.0, 0, MIN_GROUPS - groups)
     alike = _within(rows)
     best: Threshold | None = None
     last = Threshold(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from interlock.core.doubts import Doubt, Kind, Look
 from interlock.core.errors import TooLarge
@@ -54,6 +55,18 @@ class Claim:
     doubts: tuple[Doubt, ...]
     unsupported: tuple[tuple[int, int], ...]
     weight: float
+
+    def findings(self, answer: str) -> list[dict[str, Any]]:
+        """Every finding as plain JSON, in the order of the text: the doubts, and the words that no source has."""
+        passage = self.passages[0] if self.passages else ""
+        named = {(doubt.start, doubt.end) for doubt in self.doubts}
+        rows = [doubt.row() for doubt in self.doubts]
+        rows += [
+            Doubt(Kind.WORD, start, end, answer[start:end], passage, "no source has this word").row()
+            for start, end in self.unsupported
+            if (start, end) not in named
+        ]
+        return sorted(rows, key=lambda row: (row["start"], row["kind"]))
 
 
 @dataclass(frozen=True, slots=True)
