@@ -104,7 +104,7 @@ CATALOGUE: tuple[Check, ...] = (
     _row("SAFE-03", _1, "-●●", "MPIGE", "The evidence threshold keeps its promise",
          "The evidence threshold is calibrated on labelled data: the risk that it promises holds on a held-back split (risk-coverage curve kept).",
          "A threshold that was guessed promises nothing.",
-         "interlock explain SAFE-03", missing=_CALIBRATE, ages="evidence_days"),
+         "interlock tune abstention", by="static"),
     _row("SAFE-04", _1, "w●●", "MPITGE", "Attacks and awkward questions",
          "Injection, tool-output injection, policy abuse, ambiguous intent, multilingual and out-of-domain packs: 0 critical failures, floors per pack.",
          "Somebody will try it on the first day.",

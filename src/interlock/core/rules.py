@@ -234,6 +234,60 @@ def rule_abstention(data: Mapping[str, Any], limits: Limits) -> Ruling:
     return Ruling(Standing.PASS, seen, proves, asked)
 
 
+def rule_calibration(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """SAFE-03. `{labels, budget, confidence, stale: [part], slices: [{slice, outcome, threshold, policy, missing, held_back}]}`."""
+    ceiling = limits.unsupported_max
+    asked = f"each threshold proven on held-back documents: unsupported at most {percent(ceiling)} of the delivered (95 % sure)"
+    if not data["labels"]:
+        return _owed("no record of a calibration", "the threshold was guessed", asked, Gap.NEVER)
+    seen = f"{data['labels']} labelled answers, budget {percent(data['budget'])}"
+    if data["stale"]:
+        return _owed(seen, f"another {' and '.join(data['stale'])} than this bundle's", asked, Gap.SCOPE)
+    if data["budget"] > ceiling:
+        return Ruling(Standing.FAIL, seen, "the budget is larger than the profile permits", asked)
+    if data["confidence"] < 0.95:
+        return Ruling(Standing.FAIL, seen, f"only {percent(data['confidence'])} sure", asked)
+    bad, thin, proven = [], [], []
+    for row in data["slices"]:
+        name, held, threshold = row["slice"], row["held_back"], row["threshold"]
+        if row["outcome"] == "too few labels":
+            what = (
+                f"{row['missing_documents']} documents"
+                if row["missing_documents"]
+                else f"{row['missing']} delivered answers"
+            )
+            thin.append(f"{name}: too few labels, {what} are missing")
+        elif threshold is None:
+            bad.append(f"{name}: no threshold keeps the budget")
+        elif row["policy"] < threshold:
+            bad.append(f"{name}: the policy delivers from {row['policy']:.3f}, {threshold:.3f} was calibrated")
+        elif held["low"] > data["budget"]:
+            bad.append(
+                f"{name}: {held['unsupported']} of {held['delivered']} delivered were unsupported, which refutes it"
+            )
+        elif held["bound"] > ceiling:
+            thin.append(
+                f"{name}: {held['unsupported']} of {held['delivered']} unsupported proves only at most {percent(held['bound'])}"
+            )
+        else:
+            proven.append(
+                f"{name}: at most {percent(held['bound'])} at {threshold:.3f}, {held['delivered']} of {held['n']} delivered"
+            )
+    if bad:
+        return Ruling(Standing.FAIL, bad[0] + (f" (+{len(bad) - 1} more)" if len(bad) > 1 else ""),
+                      "the threshold does not keep its promise", asked, tuple(bad + thin + proven))  # fmt: skip
+    if thin:
+        return _owed(thin[0] + (f" (+{len(thin) - 1} more)" if len(thin) > 1 else ""), "too few labels to prove it", asked,
+                     Gap.THIN, thin + proven)  # fmt: skip
+    return Ruling(
+        Standing.PASS,
+        seen,
+        proven[0] + (f" (+{len(proven) - 1} more)" if len(proven) > 1 else ""),
+        asked,
+        tuple(proven),
+    )
+
+
 def rule_parse(data: Mapping[str, Any], limits: Limits) -> Ruling:
     """PRS-01. `{evals: {ok, attempted}, fuzz: {handled, n, missed: [name]}}`."""
     ok, attempted = data["evals"]["ok"], data["evals"]["attempted"]
@@ -287,7 +341,7 @@ RULES: Mapping[str, Rule] = {
     "BND-01": rule_findings, "BND-03": rule_findings, "PIN-01": rule_pins,
     "CMP-01": rule_findings, "CMP-02": rule_findings, "CMP-03": rule_findings,
     "GOV-01": rule_findings, "GOV-02": rule_findings, "GOV-03": rule_findings, "GOV-04": rule_governance,
-    "SAFE-02": rule_abstention, "SAFE-07": rule_findings,
+    "SAFE-02": rule_abstention, "SAFE-03": rule_calibration, "SAFE-07": rule_findings,
     "EVAL-01": rule_ran, "EVAL-02": rule_critical, "EVAL-03": rule_regression,
     "EVAL-06": rule_findings, "EVAL-09": rule_findings,
     "PRS-01": rule_parse, "PRS-02": rule_findings, "DOM-01": rule_findings, "DOM-02": rule_findings,

@@ -28,7 +28,7 @@ ROLES: Mapping[Part, tuple[str, ...]] = {
     Part.MODEL: ("probe",),
     Part.SCHEMA: ("output", "parser"),
     Part.TOOLS: ("manifest",),
-    Part.GUARDRAILS: ("glossary", "actions", "answers"),
+    Part.GUARDRAILS: ("glossary", "actions", "answers", "calibration"),
     Part.RUNBOOK: ("runbook", "escalation", "operations"),
 }
 """The keys of each part that name one file with a meaning of its own."""

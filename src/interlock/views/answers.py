@@ -1,7 +1,9 @@
 """Evaluations and calibrations of evidence, for the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from interlock.core.calibration import EVERY, Calibration, SliceCalibration
 
 
 def evaluation_lines(report: Mapping[str, Any]) -> list[str]:
@@ -60,3 +62,64 @@ def _missing(found: Mapping[str, Any]) -> str:
 
 def _per(rate: float) -> str:
     return f"{100 * rate:.1f} %"
+
+
+def calibration_json(record: Calibration, left_out: Mapping[str, int], diff: Sequence[str]) -> dict[str, Any]:
+    """A calibration as one JSON document."""
+    return {
+        "schema": "interlock.calibration.v1",
+        "record": record.model_dump(mode="json"),
+        "left_out": dict(left_out),
+        "diff": list(diff),
+    }
+
+
+def calibration_lines(record: Calibration, left_out: Mapping[str, int]) -> list[str]:
+    """A calibration as plain text: per slice the threshold, what it was seen to do, and what it costs."""
+    lines = [
+        f"budget: of the delivered answers at most {_per(record.budget)} unsupported, {100 * record.confidence:g} % sure;"
+        " chosen on half of the documents, proven on the other half"
+    ]
+    if left_out:
+        lines.append("left out: " + ", ".join(f"{count} {label}" for label, count in sorted(left_out.items())))
+    for one in record.slices:
+        lines += [
+            "",
+            f"{'all answers' if one.slice == EVERY else one.slice}  {one.labels} labels, {one.unsupported} unsupported",
+        ]
+        lines += [f"  {line}" for line in _slice_lines(one, record.budget)]
+    return lines
+
+
+def _slice_lines(one: SliceCalibration, budget: float) -> list[str]:
+    held = one.held_back
+    if held is None:
+        what = f"{one.outcome}: the policy stays as it is"
+        if one.missing_documents:
+            what += f"; labels from {one.missing_documents} more documents are missing in each half"
+        elif one.missing:
+            what += f"; {one.missing} more delivered answers without a fault are missing in each half"
+        lines = [what]
+    else:
+        word = (
+            "proven"
+            if held.bound <= budget
+            else "refuted"
+            if held.low > budget
+            else "not refuted, too few labels to prove it"
+        )
+        lines = [
+            f"threshold {one.threshold:.4f}: {held.unsupported} of {held.delivered} delivered were unsupported, at most"
+            f" {_per(held.bound)} ({word})",
+            f"costs: {held.n - held.delivered} of {held.n} held-back answers are not given ({_per(1 - _share(held.delivered, held.n))}"
+            f" abstained), {held.withheld} of them right",
+        ]
+        if held.design > 1.05:
+            lines.append(f"{held.design:.1f} answers of a document count as one: they are alike")
+    if one.escalated:
+        lines.append(f"{one.escalated} more went to a person before evidence was asked")
+    return lines
+
+
+def _share(part: int, n: int) -> float:
+    return part / n if n else 0.0

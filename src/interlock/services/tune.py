@@ -1,0 +1,143 @@
+"""`interlock tune abstention`: evidence thresholds from labelled answers, and the change of the policy that they make."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from math import floor
+from posixpath import dirname, join
+from typing import Any
+
+from interlock.core.calibration import EVERY, SHAPERS, Calibration, slice_record
+from interlock.core.digest import of_value
+from interlock.core.errors import DocumentError
+from interlock.core.manifest import Part
+from interlock.core.risk import Labelled, calibrate_slices
+from interlock.core.support import SCORER
+from interlock.services.answer_rows import GROUNDED, UNGROUNDED, AnswerRow, score_row
+from interlock.services.lock import MANIFEST
+from interlock.services.parts import Loaded
+from interlock.services.yaml_edit import difference, with_line_after, with_values
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is promised.
+
+    budget: the largest share of unsupported answers among the delivered, in (0, 1). confidence: in (0, 1). seed: of the
+    split by document, 0 or more.
+    """
+
+    budget: float = 0.05
+    confidence: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.budget < 1 or not 0 < self.confidence < 1 or self.seed < 0:
+            raise ValueError("a budget and a confidence lie in (0, 1), a seed is 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Labelled answers, scored, with what was left out."""
+
+    rows: tuple[Labelled, ...]
+    escalated: Mapping[str, int]
+    abstained: int
+    left_out: Mapping[str, int]
+    digest: str
+
+
+def gather(rows: Iterable[AnswerRow]) -> Labels:
+    """Score the labelled answers; a row that brings its `support` keeps it.
+
+    Answers that went to a person, or were withheld, were never delivered: they are counted beside.
+    Raises: DocumentError when no row has a label.
+    """
+    found: list[Labelled] = []
+    named: list[list[Any]] = []
+    escalated: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
+    abstained = 0
+    for row in rows:
+        if row.outcome == "escalate":
+            escalated.update({EVERY, row.slice} - {""})
+        elif row.outcome == "abstain":
+            abstained += 1
+        elif row.label not in (GROUNDED, UNGROUNDED):
+            left_out[row.label or "no label"] += 1
+        else:
+            score = row.support if row.support is not None else score_row(row).score
+            # Downwards: a threshold that is written with four digits must not lie above the score that it was.
+            score = floor(score * 10_000) / 10_000
+            found.append(Labelled(score, row.label == UNGROUNDED, row.slice, row.doc_id or row.id))
+            named.append([row.id, row.label, row.slice, row.doc_id, str(score)])
+    if not found:
+        raise DocumentError(
+            "no answer has the label `grounded` or `ungrounded`", hint="let people label some: docs/answers.md says how"
+        )
+    return Labels(
+        tuple(found), dict(escalated), abstained, dict(left_out), of_value(named, domain="interlock.labels.v1")
+    )
+
+
+def calibration_of(labels: Labels, loaded: Loaded, terms: Terms, *, at: datetime) -> Calibration:
+    """Choose and prove a threshold for all answers and for each slice, and keep what it was made of."""
+    found = calibrate_slices(labels.rows, terms.budget, confidence=terms.confidence, seed=terms.seed)
+    return Calibration(
+        calibration=1,
+        scorer=SCORER,
+        budget=terms.budget,
+        confidence=terms.confidence,
+        seed=terms.seed,
+        measured_at=at.isoformat(timespec="seconds"),
+        labels=labels.digest,
+        parts=loaded.bundle.parts(SHAPERS),
+        slices=tuple(slice_record(one, escalated=labels.escalated.get(name, 0)) for name, one in found.items()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """Files of the feature as they are and as they would be."""
+
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+
+    @property
+    def diff(self) -> list[str]:
+        """What changes, as a unified diff; the record itself is left out, it is made anew each time."""
+        return [line for path in sorted(self.before) for line in difference(self.before[path], self.after[path], path)]
+
+
+def policy_change(record: Calibration, loaded: Loaded, manifest_text: str) -> PolicyChange:
+    """The answer policy with the calibrated thresholds, the manifest that names the record, and the record.
+
+    A slice gets a threshold of its own where one was found for it and differs from that of all answers. Where none keeps
+    the budget, or the labels are too few, the policy stays as it is: SAFE-03 says so, and a person decides.
+    """
+    guard = loaded.bundle.components[Part.GUARDRAILS].spec
+    path = guard["answers"]
+    kept = guard.get("calibration") or join(dirname(path), "calibration.json")
+    text = loaded.text(path) or ""
+    changes: dict[tuple[str, ...], Any] = {}
+    evidence = loaded.answers.evidence
+    every = record.of(EVERY)
+    default = evidence.threshold
+    if every is not None and every.threshold is not None:
+        default = every.threshold
+        if default != evidence.threshold:
+            changes["threshold",] = default
+    for one in record.slices:
+        now = evidence.of_slice(one.slice).threshold if one.slice in evidence.slices else default
+        if one.slice != EVERY and one.threshold is not None and one.threshold != now:
+            changes["slices", one.slice, "threshold"] = one.threshold
+    before = {path: text, MANIFEST: manifest_text}
+    after = {path: with_values(text, path, "evidence", changes) if changes else text, MANIFEST: manifest_text}
+    if not guard.get("calibration"):
+        after[MANIFEST] = with_line_after(
+            manifest_text, MANIFEST, ("parts", "guardrails", "answers"), "calibration", kept
+        )
+    after[kept] = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    return PolicyChange(before, after)
