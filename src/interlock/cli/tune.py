@@ -10,7 +10,7 @@ from interlock.cli.session import HERE, Dir, Json, note, show, show_json
 from interlock.core.errors import UsageError
 from interlock.services.answer_rows import read_answers
 from interlock.services.lock import MANIFEST
-from interlock.services.tune import Terms, calibration_of, gather, policy_change
+from interlock.services.tune import Terms, gather, policy_change, record_of
 from interlock.settings import read_settings
 from interlock.views.answers import calibration_json, calibration_lines
 from interlock.wiring import read_feature
@@ -38,12 +38,13 @@ def abstention(
     settings = read_settings(dir)
     resolved, loaded, _ = read_feature(settings)
     labels = gather(read_answers(data))
-    record = calibration_of(labels, loaded, terms, at=datetime.now(UTC))
-    change = policy_change(record, loaded, resolved.document.text)
+    record = record_of(labels, loaded, terms, at=datetime.now(UTC))
+    found = record.calibrated()
+    change = policy_change(record, found, loaded, resolved.document.text)
     if json:
-        show_json(calibration_json(record, labels.left_out, change.diff))
+        show_json(calibration_json(record, found, labels.left_out, change.diff))
     else:
-        show([*calibration_lines(record, labels.left_out), "", *(change.diff or ["the policy says so already"])])
+        show([*calibration_lines(record, found, labels.left_out), "", *(change.diff or ["the policy says so already"])])
     if write:
         for path, text in change.after.items():
             target = settings.root / path

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import floor
 from posixpath import dirname, join
-from typing import Any
+from typing import Any, Literal
 
-from interlock.core.calibration import EVERY, SHAPERS, Calibration, slice_record
-from interlock.core.digest import of_value
+from interlock.core.calibration import EVERY, SHAPERS, Calibration, document_hash
 from interlock.core.errors import DocumentError
 from interlock.core.manifest import Part
-from interlock.core.risk import Labelled, calibrate_slices
+from interlock.core.risk import Calibrated
 from interlock.core.support import SCORER
 from interlock.services.answer_rows import GROUNDED, UNGROUNDED, AnswerRow, score_row
 from interlock.services.lock import MANIFEST
@@ -40,13 +39,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Labelled answers, scored, with what was left out."""
+    """Labelled answers, scored, as a record keeps them, with what was left out."""
 
-    rows: tuple[Labelled, ...]
+    answers: tuple[tuple[float, Literal[0, 1], str, str], ...]
     escalated: Mapping[str, int]
     abstained: int
     left_out: Mapping[str, int]
-    digest: str
 
 
 def gather(rows: Iterable[AnswerRow]) -> Labels:
@@ -55,8 +53,7 @@ def gather(rows: Iterable[AnswerRow]) -> Labels:
     Answers that went to a person, or were withheld, were never delivered: they are counted beside.
     Raises: DocumentError when no row has a label.
     """
-    found: list[Labelled] = []
-    named: list[list[Any]] = []
+    found: list[tuple[float, Literal[0, 1], str, str]] = []
     escalated: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
     abstained = 0
@@ -71,20 +68,16 @@ def gather(rows: Iterable[AnswerRow]) -> Labels:
             score = row.support if row.support is not None else score_row(row).score
             # Downwards: a threshold that is written with four digits must not lie above the score that it was.
             score = floor(score * 10_000) / 10_000
-            found.append(Labelled(score, row.label == UNGROUNDED, row.slice, row.doc_id or row.id))
-            named.append([row.id, row.label, row.slice, row.doc_id, str(score)])
+            found.append((score, 1 if row.label == UNGROUNDED else 0, row.slice, document_hash(row.doc_id or row.id)))
     if not found:
         raise DocumentError(
             "no answer has the label `grounded` or `ungrounded`", hint="let people label some: docs/answers.md says how"
         )
-    return Labels(
-        tuple(found), dict(escalated), abstained, dict(left_out), of_value(named, domain="interlock.labels.v1")
-    )
+    return Labels(tuple(found), dict(escalated), abstained, dict(left_out))
 
 
-def calibration_of(labels: Labels, loaded: Loaded, terms: Terms, *, at: datetime) -> Calibration:
-    """Choose and prove a threshold for all answers and for each slice, and keep what it was made of."""
-    found = calibrate_slices(labels.rows, terms.budget, confidence=terms.confidence, seed=terms.seed)
+def record_of(labels: Labels, loaded: Loaded, terms: Terms, *, at: datetime) -> Calibration:
+    """The labels with what was promised of them, and of which bundle."""
     return Calibration(
         calibration=1,
         scorer=SCORER,
@@ -92,10 +85,18 @@ def calibration_of(labels: Labels, loaded: Loaded, terms: Terms, *, at: datetime
         confidence=terms.confidence,
         seed=terms.seed,
         measured_at=at.isoformat(timespec="seconds"),
-        labels=labels.digest,
         parts=loaded.bundle.parts(SHAPERS),
-        slices=tuple(slice_record(one, escalated=labels.escalated.get(name, 0)) for name, one in found.items()),
+        escalated=dict(labels.escalated),
+        abstained=labels.abstained,
+        answers=labels.answers,
     )
+
+
+def record_text(record: Calibration) -> str:
+    """The record as it is written: one answer a line, so that a diff of two of them can be read."""
+    head = record.model_dump(mode="json", exclude={"answers"})
+    rows = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in record.answers)
+    return json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "answers": [\n  {rows}\n ]\n}}\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,9 @@ class PolicyChange:
         return [line for path in sorted(self.before) for line in difference(self.before[path], self.after[path], path)]
 
 
-def policy_change(record: Calibration, loaded: Loaded, manifest_text: str) -> PolicyChange:
+def policy_change(
+    record: Calibration, found: Mapping[str, Calibrated], loaded: Loaded, manifest_text: str
+) -> PolicyChange:
     """The answer policy with the calibrated thresholds, the manifest that names the record, and the record.
 
     A slice gets a threshold of its own where one was found for it and differs from that of all answers. Where none keeps
@@ -123,21 +126,20 @@ def policy_change(record: Calibration, loaded: Loaded, manifest_text: str) -> Po
     text = loaded.text(path) or ""
     changes: dict[tuple[str, ...], Any] = {}
     evidence = loaded.answers.evidence
-    every = record.of(EVERY)
-    default = evidence.threshold
-    if every is not None and every.threshold is not None:
-        default = every.threshold
-        if default != evidence.threshold:
-            changes["threshold",] = default
-    for one in record.slices:
-        now = evidence.of_slice(one.slice).threshold if one.slice in evidence.slices else default
-        if one.slice != EVERY and one.threshold is not None and one.threshold != now:
-            changes["slices", one.slice, "threshold"] = one.threshold
+    default = found[EVERY].chosen.value
+    if default is None:
+        default = evidence.threshold
+    elif default != evidence.threshold:
+        changes["threshold",] = default
+    for name, one in found.items():
+        now = evidence.of_slice(name).threshold if name in evidence.slices else default
+        if name != EVERY and one.chosen.value is not None and one.chosen.value != now:
+            changes["slices", name, "threshold"] = one.chosen.value
     before = {path: text, MANIFEST: manifest_text}
     after = {path: with_values(text, path, "evidence", changes) if changes else text, MANIFEST: manifest_text}
     if not guard.get("calibration"):
         after[MANIFEST] = with_line_after(
             manifest_text, MANIFEST, ("parts", "guardrails", "answers"), "calibration", kept
         )
-    after[kept] = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    after[kept] = record_text(record)
     return PolicyChange(before, after)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from interlock.core.calibration import EVERY, Calibration, SliceCalibration
+from interlock.core.calibration import EVERY, Calibration
+from interlock.core.risk import Calibrated
 
 
 def evaluation_lines(report: Mapping[str, Any]) -> list[str]:
@@ -64,17 +65,45 @@ def _per(rate: float) -> str:
     return f"{100 * rate:.1f} %"
 
 
-def calibration_json(record: Calibration, left_out: Mapping[str, int], diff: Sequence[str]) -> dict[str, Any]:
+def calibration_json(
+    record: Calibration, found: Mapping[str, Calibrated], left_out: Mapping[str, int], diff: Sequence[str]
+) -> dict[str, Any]:
     """A calibration as one JSON document."""
     return {
         "schema": "interlock.calibration.v1",
-        "record": record.model_dump(mode="json"),
+        "budget": record.budget,
+        "confidence": record.confidence,
+        "labels": len(record.answers),
+        "abstained": record.abstained,
+        "slices": [_slice_json(one, record) for one in found.values()],
         "left_out": dict(left_out),
         "diff": list(diff),
     }
 
 
-def calibration_lines(record: Calibration, left_out: Mapping[str, int]) -> list[str]:
+def _slice_json(one: Calibrated, record: Calibration) -> dict[str, Any]:
+    proof = one.proof
+    held = None
+    if proof is not None:
+        held = {
+            "n": proof.at.n, "delivered": proof.at.delivered, "unsupported": proof.at.unsupported, "bound": proof.bound,
+            "low": proof.low, "design": proof.design, "supported": one.supported, "withheld": one.withheld,
+        }  # fmt: skip
+    return {
+        "slice": one.slice,
+        "labels": one.labels,
+        "unsupported": one.unsupported,
+        "outcome": one.chosen.outcome.value,
+        "threshold": one.chosen.value,
+        "missing": one.chosen.missing,
+        "missing_documents": one.chosen.groups,
+        "escalated": record.escalated.get(one.slice, 0),
+        "held_back": held,
+        "risk_coverage": [[at.threshold, round(at.coverage, 4), round(at.risk or 0.0, 4)] for at in one.curve],
+    }
+
+
+def calibration_lines(record: Calibration, found: Mapping[str, Calibrated], left_out: Mapping[str, int]) -> list[str]:
     """A calibration as plain text: per slice the threshold, what it was seen to do, and what it costs."""
     lines = [
         f"budget: of the delivered answers at most {_per(record.budget)} unsupported, {100 * record.confidence:g} % sure;"
@@ -82,42 +111,37 @@ def calibration_lines(record: Calibration, left_out: Mapping[str, int]) -> list[
     ]
     if left_out:
         lines.append("left out: " + ", ".join(f"{count} {label}" for label, count in sorted(left_out.items())))
-    for one in record.slices:
-        lines += [
-            "",
-            f"{'all answers' if one.slice == EVERY else one.slice}  {one.labels} labels, {one.unsupported} unsupported",
-        ]
-        lines += [f"  {line}" for line in _slice_lines(one, record.budget)]
+    for name, one in found.items():
+        title = "all answers" if name == EVERY else name
+        lines += ["", f"{title}  {one.labels} labels, {one.unsupported} unsupported"]
+        lines += [f"  {line}" for line in _slice_lines(one, record)]
     return lines
 
 
-def _slice_lines(one: SliceCalibration, budget: float) -> list[str]:
-    held = one.held_back
-    if held is None:
-        what = f"{one.outcome}: the policy stays as it is"
-        if one.missing_documents:
-            what += f"; labels from {one.missing_documents} more documents are missing in each half"
-        elif one.missing:
-            what += f"; {one.missing} more delivered answers without a fault are missing in each half"
+def _slice_lines(one: Calibrated, record: Calibration) -> list[str]:
+    proof, chosen = one.proof, one.chosen
+    if proof is None:
+        what = f"{chosen.outcome.value}: the policy stays as it is"
+        if chosen.groups:
+            what += f"; labels from {chosen.groups} more documents are missing in each half"
+        elif chosen.missing:
+            what += f"; {chosen.missing} more delivered answers without a fault are missing in each half"
         lines = [what]
     else:
-        word = (
-            "proven"
-            if held.bound <= budget
-            else "refuted"
-            if held.low > budget
-            else "not refuted, too few labels to prove it"
-        )
+        at = proof.at
+        word = "not refuted, too few labels to prove it"
+        word = "proven" if proof.keeps(record.budget) else "refuted" if proof.refutes(record.budget) else word
+        held = at.n - at.delivered
         lines = [
-            f"threshold {one.threshold:.4f}: {held.unsupported} of {held.delivered} delivered were unsupported, at most"
-            f" {_per(held.bound)} ({word})",
-            f"costs: {held.n - held.delivered} of {held.n} held-back answers are not given ({_per(1 - _share(held.delivered, held.n))}"
-            f" abstained), {held.withheld} of them right",
+            f"threshold {chosen.value:.4f}: {at.unsupported} of {at.delivered} delivered were unsupported, at most"
+            f" {_per(proof.bound)} ({word})",
+            f"costs: {held} of {at.n} held-back answers are not given ({_per(_share(held, at.n))} abstained),"
+            f" {one.withheld} of them right",
         ]
-        if held.design > 1.05:
-            lines.append(f"{held.design:.1f} answers of a document count as one: they are alike")
-    if one.escalated:
-        lines.append(f"{one.escalated} more went to a person before evidence was asked")
+        if proof.design > 1.05:
+            lines.append(f"{proof.design:.1f} answers of a document count as one: they are alike")
+    if escalated := record.escalated.get(one.slice):
+        lines.append(f"{escalated} more went to a person before evidence was asked")
     return lines
 
 
