@@ -26,6 +26,7 @@ def default_scorers(output_schema: Mapping[str, Any] | None = None) -> tuple[Sco
     from interlock.scorers.escalation import Escalation
     from interlock.scorers.exact import Exact
     from interlock.scorers.facts import Facts
+    from interlock.scorers.groundedness import Groundedness
     from interlock.scorers.latency import Latency
     from interlock.scorers.recorded import Recorded
     from interlock.scorers.regex import Regex
@@ -34,7 +35,7 @@ def default_scorers(output_schema: Mapping[str, Any] | None = None) -> tuple[Sco
 
     schema: tuple[Scorer, ...] = (Schema(output_schema),) if output_schema else ()
     return (
-        Exact(), Regex(), Facts(), *schema, Citation(), Abstention(), Escalation(), ToolCalls(), Recorded(), Latency(), Cost(),
+        Exact(), Regex(), Facts(), *schema, Citation(), Abstention(), Escalation(), ToolCalls(), Groundedness(), Recorded(), Latency(), Cost(),
     )  # fmt: skip
 
 
