@@ -21,7 +21,7 @@ from interlock.services.probes import measure_fuzz, measure_safe_path, probe, pr
 from interlock.services.shelf import fetch
 
 REGRESSION = "EVAL-03"
-SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-02", "PRS-01"})
+SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-01", "SAFE-02", "PRS-01"})
 PROBED = frozenset({"PRS-01", "PRS-02"})
 ASKS_HERE = frozenset({"python", "openai"})
 """Kinds of targets that ask their model through the run's own chat, where a probe can spoil the output."""

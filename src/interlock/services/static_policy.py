@@ -336,7 +336,7 @@ def of_substance(expect: Expect) -> bool:
     """
     said = expect.facts or expect.forbid or expect.cites or expect.outcomes or expect.exact is not None
     done = expect.queue is not None or expect.tools is not None or expect.forbid_tools
-    return bool(said or done)
+    return bool(said or done or expect.min_support is not None)
 
 
 def _substance_fault(suite: Suite, piece: Slice) -> str | None:
