@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import cases, gate, lock, recheck, startup
+from benchmarks import answers, cases, gate, lock, recheck, startup
 from benchmarks.figure import as_json, machine, table
 from benchmarks.work import Work
 
@@ -16,6 +16,7 @@ ALL = {
     "recheck": recheck.measure,
     "cases": cases.measure,
     "gate": gate.measure,
+    "answers": answers.measure,
 }
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from interlock.core.lexicon import ABSOLUTES, DIMINISHING, NEGATIONS, OPPOSITES
-from interlock.core.quantities import Quantity, dates_agree, quantities, rounds_to
+from interlock.core.quantities import Quantity, dates_agree, rounds_to
 from interlock.core.sources import Asked, Near, Sources, around_of, denied_in
 from interlock.core.units import period, weekday
 from interlock.core.words import Clean, Word, stem
@@ -115,8 +115,7 @@ class Look:
             return
         if said.unit == "clock":
             yield self._doubt(Kind.DATE, said.start, said.end, "no source names this time")
-        elif said.unit and any(self._plain(said) & known.quantity.values or self._same_figure(said, known.quantity)
-                               for known in sources.known if known.quantity.unit):  # fmt: skip
+        elif said.unit and said.figures & sources.measured:
             yield self._doubt(Kind.UNIT, said.start, said.end, "the source has this figure in another unit")
         elif said.spelled and not said.unit and max(said.values) <= 12:
             if not any(int(value) in sources.listed for value in said.values):
@@ -130,15 +129,7 @@ class Look:
         if not said.unit:
             asked = any(value in other.values for other in self.asked.quantities for value in said.values)
             return asked or any(value in sources.units_of or value in sources.date_numbers for value in said.values)
-        return said.unit != "clock" and any("" in sources.units_of.get(value, ()) for value in self._plain(said))
-
-    def _plain(self, said: Quantity) -> frozenset[Decimal]:
-        """The figure as it was written, without the size of its unit."""
-        digits = quantities(re.sub(r"[^\d.,'’ ]+", " ", self.text.text[said.start : said.end]))
-        return frozenset(value for quantity in digits for value in quantity.values) or said.values
-
-    def _same_figure(self, said: Quantity, known: Quantity) -> bool:
-        return known.unit != said.unit and bool(said.values & known.values)
+        return said.unit != "clock" and any("" in sources.units_of.get(value, ()) for value in said.figures)
 
     def _misplaced(self, said: Quantity) -> Iterator[Doubt]:
         """A figure that the source has, next to none of the words that stand around it here, where another one has them."""

@@ -31,6 +31,7 @@ class Quantity(NamedTuple):
     spelled: bool = False
     when: "tuple[frozenset[tuple[int | None, int | None, int | None]], ...]" = ()
     digits: int = 0  # significant digits, for rounding
+    figures: frozenset[Decimal] = frozenset()  # the number as written, without the size of its unit
 
 
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
@@ -66,6 +67,9 @@ _A_UNIT = re.compile(
     r"(?:\b(?:one|a|an|per|each|every|single|ein|eine|einen|einem|einer|pro|je|un|une|par|chaque|una|por|cada)\s+|/\s?)([^\W\d_]+)",
     re.IGNORECASE,
 )
+
+
+_ONE = frozenset({Decimal(1)})
 
 
 def quantities(text: str, start: int = 0, end: int | None = None) -> list[Quantity]:
@@ -265,7 +269,9 @@ def _words(text: str, start: int, stop: int, taken: list[tuple[int, int]]) -> It
                 total, current = total + max(1, current) * scale, 0
             last = match.end()
         elif form == "one" and (unit := UNITS.get(_next_word(text, match.end()))) is not None:
-            yield Quantity(frozenset({unit[1]}), unit[0], "amount", match.start(), match.end(), spelled=True)
+            yield Quantity(
+                frozenset({unit[1]}), unit[0], "amount", match.start(), match.end(), spelled=True, figures=_ONE
+            )
     if begin >= 0:
         yield _spelled(text, total + current, begin, last)
 
@@ -320,9 +326,14 @@ def _finish(text: str, readings: frozenset[Decimal], begin: int, end: int, unit:
     values = frozenset((value * factor).normalize() for value in readings)
     digits = max((len(str(abs(value)).replace(".", "").strip("0")) for value in readings), default=0)
     kind = "amount" if unit else "number"
+    stop = max(end, cursor) if unit else end
     return Quantity(
-        values, unit, kind, begin, max(end, cursor if unit else end), _bound(text, begin), spelled, (), digits
+        values, unit, kind, begin, stop, _bound(text, begin), spelled, digits=digits, figures=_normal(readings)
     )
+
+
+def _normal(values: frozenset[Decimal]) -> frozenset[Decimal]:
+    return frozenset(value.normalize() for value in values)
 
 
 _BOUNDS = tuple(
