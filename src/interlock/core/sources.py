@@ -10,7 +10,7 @@ from math import log
 
 from interlock.core.errors import TooLarge
 from interlock.core.lexicon import NEGATIONS
-from interlock.core.quantities import Quantity, quantities, unit_mentions
+from interlock.core.quantities import Quantity, quantities, rounds_to, unit_mentions
 from interlock.core.units import period, weekday
 from interlock.core.words import Word, clean, language_of, sentences, words
 
@@ -135,6 +135,8 @@ class Sources:
         self.by_value: dict[tuple[str, Decimal], list[int]] = {}
         self.units_of: dict[Decimal, set[str]] = {}
         self.measured: set[Decimal] = set()
+        self.by_unit: dict[str, list[int]] = {}
+        self._rounded: dict[tuple[frozenset[Decimal], str, str, int], bool] = {}
         self.once = frozenset[tuple[str, Decimal]]().union(*(one.once for one in read))
         self.listed = frozenset[int]().union(*(one.listed for one in read))
         self.weekdays: set[int] = set()
@@ -155,6 +157,8 @@ class Sources:
         for quantity, around in read.told:
             at = len(self.known)
             self.known.append(Known(quantity, index, around))
+            if quantity.values:
+                self.by_unit.setdefault(quantity.unit, []).append(at)
             if quantity.unit:
                 self.measured |= quantity.figures
             for value in quantity.values:
@@ -185,6 +189,14 @@ class Sources:
             if len(one) >= _PREFIX_LETTERS:
                 found.setdefault(one[:_PREFIX_LETTERS], []).append(one)
         return found
+
+    def rounds(self, said: Quantity) -> bool:
+        """Whether a figure is one of the sources' with fewer digits, or called about it."""
+        told = (said.values, said.unit, said.bound, said.digits)
+        if told not in self._rounded:
+            near = self.by_unit.get(said.unit, ())
+            self._rounded[told] = any(rounds_to(said, self.known[index].quantity) for index in near)
+        return self._rounded[told]
 
     def weight(self, word: str) -> float:
         """How much a word tells, from 1 to 3: the fewer sentences have it, the more.
