@@ -134,7 +134,11 @@ class Look:
         if not said.unit:
             asked = any(value in other.values for other in self.asked.quantities for value in said.values)
             return asked or any(value in sources.units_of or value in sources.date_numbers for value in said.values)
-        return said.unit != "clock" and any("" in sources.units_of.get(value, ()) for value in said.figures)
+        if said.unit == "clock" or not any("" in sources.units_of.get(figure, ()) for figure in said.figures):
+            return False
+        around = {word[1:] for word in around_of(self.content, said)}
+        bare = (index for figure in said.figures for index in sources.by_value.get(("", figure), ()))
+        return any(around & {word[1:] for word in sources.known[index].around} for index in bare)
 
     def _misplaced(self, said: Quantity) -> Iterator[Doubt]:
         """A figure that the source has, next to none of the words that stand around it here, where another one has them."""
@@ -143,7 +147,7 @@ class Look:
         if len(around) < 2 or any(self.sources.known[index].around & around for index in own):
             return
         homes = {self.sources.known[index].sentence for index in own}
-        apart = any(self.sources.sentences[at].stems & around for at in homes)
+        apart = any(self.sources.sentences[at].stems & {word[1:] for word in around} for at in homes)
         for index in self.sources.by_unit.get(said.unit, ())[:_MOST]:
             known = self.sources.known[index]
             if index in own or len(known.around & around) < max(2, len(around) // 2):

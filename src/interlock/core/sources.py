@@ -234,7 +234,7 @@ _PREFIX_LETTERS = 5
 _MAX_KIN = 50
 _MAX_HOLDING = 2_000
 """Sentences that one word may point to; in longer sources a commoner word does not help to find the place."""
-_AROUND = 4
+_AROUND = 2
 
 
 def content_of(found: Sequence[Word], told: Sequence[Quantity]) -> list[Word]:
@@ -244,9 +244,9 @@ def content_of(found: Sequence[Word], told: Sequence[Quantity]) -> list[Word]:
 
 
 def around_of(content: Sequence[Word], quantity: Quantity) -> frozenset[str]:
-    """The content words next to a quantity, four on each side."""
-    before = [word.stem for word in content if word.end <= quantity.start][-_AROUND:]
-    after = [word.stem for word in content if word.start >= quantity.end][:_AROUND]
+    """The content words next to a quantity, two on each side, marked with the side that they stand on."""
+    before = [f"<{word.stem}" for word in content if word.end <= quantity.start][-_AROUND:]
+    after = [f">{word.stem}" for word in content if word.start >= quantity.end][:_AROUND]
     return frozenset(before) | frozenset(after)
 
 
