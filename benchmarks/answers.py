@@ -26,6 +26,7 @@ from interlock.core.scope import Scope, scope_threshold
 from interlock.core.sources import Passage, Sources
 from interlock.core.support import score_answer
 from interlock.core.words import clean, sentences, words
+from interlock.scorers.support import Embedded
 from interlock.services.answer_evaluation import Evaluation
 from interlock.services.answer_rows import read_answers, score_row
 
@@ -112,10 +113,10 @@ def main() -> int:
 
 
 def _grounding(folder: Path) -> Iterator[str]:
-    evaluation = Evaluation()
+    evaluation, embedded = Evaluation(), Embedded()
     overlap: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
     for row in read_answers(folder / "grounding/labelled_responses.jsonl.gz"):
-        support = score_row(row)
+        support = score_row(row, embedded)
         evaluation.add(row, support.score, frozenset(doubt.kind.value for doubt in support.doubts))
         if row.label in ("grounded", "ungrounded"):
             overlap[row.dataset][row.label == "ungrounded"].append(_overlap(row.response, row.passages))

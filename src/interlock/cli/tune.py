@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from interlock.cli.session import HERE, Dir, Json, note, show, show_json
 from interlock.core.errors import UsageError
+from interlock.scorers import support_scorer
 from interlock.services.answer_rows import read_answers
 from interlock.services.lock import MANIFEST
 from interlock.services.tune import Terms, gather, policy_change, record_of
@@ -37,7 +38,7 @@ def abstention(
         raise UsageError(str(error), hint="--budget 0.05 --confidence 0.95 --seed 0") from error
     settings = read_settings(dir)
     resolved, loaded, _ = read_feature(settings)
-    labels = gather(read_answers(data))
+    labels = gather(read_answers(data), support_scorer())
     record = record_of(labels, loaded, terms, at=datetime.now(UTC))
     found = record.calibrated()
     change = policy_change(record, found, loaded, resolved.document.text)

@@ -10,10 +10,10 @@ from posixpath import dirname, join
 from typing import Any, Literal
 
 from interlock.core.calibration import EVERY, SHAPERS, Calibration, document_hash
-from interlock.core.errors import DocumentError
+from interlock.core.errors import DocumentError, Place
 from interlock.core.manifest import Part
 from interlock.core.risk import Calibrated
-from interlock.core.support import SCORER
+from interlock.ports import SupportScorer
 from interlock.services.answer_rows import GROUNDED, UNGROUNDED, AnswerRow, score_row
 from interlock.services.lock import MANIFEST
 from interlock.services.parts import Loaded
@@ -42,17 +42,23 @@ class Labels:
     """Labelled answers, scored, as a record keeps them, with what was left out."""
 
     answers: tuple[tuple[float, Literal[0, 1], str, str], ...]
+    scorer: str
     escalated: Mapping[str, int]
     abstained: int
     left_out: Mapping[str, int]
 
 
-def gather(rows: Iterable[AnswerRow]) -> Labels:
-    """Score the labelled answers; a row that brings its `support` keeps it.
+UNNAMED = "unnamed"
+"""The scorer of rows that bring their support and do not say who gave it; no bundle has it, so SAFE-03 stays owed."""
+
+
+def gather(rows: Iterable[AnswerRow], scorer: SupportScorer) -> Labels:
+    """Score the labelled answers; a row that brings its `support`, and the `scorer` that gave it, keeps it.
 
     Answers that went to a person, or were withheld, were never delivered: they are counted beside.
-    Raises: DocumentError when no row has a label.
+    Raises: DocumentError when no row has a label, or two scorers gave the scores.
     """
+    scorers: dict[str, Place] = {}
     found: list[tuple[float, Literal[0, 1], str, str]] = []
     escalated: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
@@ -65,7 +71,9 @@ def gather(rows: Iterable[AnswerRow]) -> Labels:
         elif row.label not in (GROUNDED, UNGROUNDED):
             left_out[row.label or "no label"] += 1
         else:
-            score = row.support if row.support is not None else score_row(row).score
+            given = row.support is not None
+            score = row.support if row.support is not None else score_row(row, scorer).score
+            scorers.setdefault((row.scorer or UNNAMED) if given else scorer.name, row.place)
             # Downwards: a threshold that is written with four digits must not lie above the score that it was.
             score = floor(score * 10_000) / 10_000
             found.append((score, 1 if row.label == UNGROUNDED else 0, row.slice, document_hash(row.doc_id or row.id)))
@@ -73,14 +81,17 @@ def gather(rows: Iterable[AnswerRow]) -> Labels:
         raise DocumentError(
             "no answer has the label `grounded` or `ungrounded`", hint="let people label some: docs/answers.md says how"
         )
-    return Labels(tuple(found), dict(escalated), abstained, dict(left_out))
+    if len(scorers) > 1:
+        message = f"scores of `{'` and `'.join(sorted(scorers))}` do not compare"
+        raise DocumentError(message, hint="score all rows anew: leave `support` out", place=list(scorers.values())[-1])
+    return Labels(tuple(found), next(iter(scorers)), dict(escalated), abstained, dict(left_out))
 
 
 def record_of(labels: Labels, loaded: Loaded, terms: Terms, *, at: datetime) -> Calibration:
     """The labels with what was promised of them, and of which bundle."""
     return Calibration(
         calibration=1,
-        scorer=SCORER,
+        scorer=labels.scorer,
         budget=terms.budget,
         confidence=terms.confidence,
         seed=terms.seed,
