@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import cases, effects, evals, gate, guard, lock, recheck, startup
+from benchmarks import answers, cases, effects, evals, gate, guard, lock, recheck, startup
 from benchmarks.figure import as_json, machine, table
 from benchmarks.work import Work
 
@@ -19,6 +19,7 @@ ALL = {
     "evals": evals.measure,
     "effects": effects.measure,
     "guard": guard.measure,
+    "answers": answers.measure,
 }
 
 

@@ -19,7 +19,9 @@ from interlock.core.manifest import TargetSpec
 from interlock.core.pointer import Pointer
 from interlock.core.record import Head, Record
 from interlock.core.score import Reply, Score, Trial
+from interlock.core.sources import Passage
 from interlock.core.suite import Case
+from interlock.core.support import Support
 
 
 class Clock(Protocol):
@@ -352,6 +354,23 @@ class Scorer(Protocol):
 
     def score(self, case: Case, trial: Trial, reply: Reply) -> Score:
         """Scored, or Unscored(not_applicable) when the case expects nothing of this scorer."""
+        ...
+
+
+class SupportScorer(Protocol):
+    """What says how well passages bear an answer. The embedded one is `core/support.py`; a stronger one is a plug-in.
+
+    A package offers one through the entry point group `interlock.support`: a class or function without arguments that gives
+    it. It may ask a model; the name has to change whenever the same texts may get another score.
+    """
+
+    name: str
+
+    def support(self, answer: str, passages: Sequence[Passage], *, question: str = "") -> Support:
+        """The claims of an answer with a score in [0, 1] each, and what is wrong where.
+
+        Raises: TooLarge for texts beyond its limits, TargetError when a model behind it cannot be asked.
+        """
         ...
 
 

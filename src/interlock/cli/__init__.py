@@ -88,6 +88,21 @@ GUARD_COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("diff", "interlock.cli.policy:diff", "What another policy would allow, ask or deny otherwise."),
 )
 
+GLOSSARY_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("lint", "interlock.cli.glossary:lint", "Where the bundle's texts leave the glossary."),
+)
+
+ANSWER_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    (
+        "score",
+        "interlock.cli.answers:score",
+        "Lay recorded answers over their sources: support, and what is wrong where.",
+    ),
+)
+TUNE_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("abstention", "interlock.cli.tune:abstention", "Choose evidence thresholds on labelled answers, and prove them."),
+)
+
 
 EXIT_CODES = (
     "Exit codes: 0 READY or done, 1 BLOCKED, 2 usage or configuration, 3 HOLD, 4 waiting for approval,\n"
@@ -109,6 +124,8 @@ def overview() -> str:
         lines += [title, *(f"  {name:<10} {help_of[name]}" for name in names), ""]
     lines += [
         "More",
+        f"  {'answers':<10} score: lay recorded answers over their sources, without a bundle.",
+        f"  {'tune':<10} abstention: evidence thresholds from labelled answers, with a proof.",
         f"  {'bundle':<10} {', '.join(name for name, _, _ in BUNDLE_COMMANDS)}: look into a bundle.",
         f"  {'suite':<10} {', '.join(name for name, _, _ in SUITE_COMMANDS)}: make suites, see what they lack, and whether they can fail.",
         f"  {'guard':<10} {', '.join(name for name, _, _ in GUARD_COMMANDS)}: the tool guard's policy, and what it recorded.",
@@ -142,19 +159,17 @@ def build() -> "App":
     for name, target, help in BUNDLE_COMMANDS:
         bundle.command(target, name=name, help=help)
     app.command(bundle)
-    suite = App(
-        name="suite", help="The suites: make them, what they lack, whether they can fail.", help_format="plaintext"
-    )
-    for name, target, help in SUITE_COMMANDS:
-        suite.command(target, name=name, help=help)
-    app.command(suite)
-    guard = App(name="guard", help="The tool guard: its policy, and what it recorded.", help_format="plaintext")
-    for name, target, help in GUARD_COMMANDS:
-        guard.command(target, name=name, help=help)
-    app.command(guard)
-    glossary = App(name="glossary", help="The words of the domain.", help_format="plaintext")
-    glossary.command("interlock.cli.glossary:lint", name="lint", help="Where the bundle's texts leave the glossary.")
-    app.command(glossary)
+    for group, help, commands in (
+        ("suite", "The suites: make them, what they lack, whether they can fail.", SUITE_COMMANDS),
+        ("guard", "The tool guard: its policy, and what it recorded.", GUARD_COMMANDS),
+        ("glossary", "The words of the domain: lint.", GLOSSARY_COMMANDS),
+        ("answers", "Recorded answers and their sources: score.", ANSWER_COMMANDS),
+        ("tune", "Choose what the policy leaves open: abstention.", TUNE_COMMANDS),
+    ):
+        own = App(name=group, help=help, help_format="plaintext")
+        for name, target, text in commands:
+            own.command(target, name=name, help=text)
+        app.command(own)
     config = App(name="config", help="The file formats.", help_format="plaintext")
     config.command("interlock.cli.config:schema", name="schema", help="JSON Schema of a file format, for editors.")
     app.command(config)

@@ -174,6 +174,7 @@ class GuardrailsPart(_PartSpec):
     glossary: PathStr
     actions: PathStr | None = None
     answers: PathStr
+    calibration: PathStr | None = Field(default=None, description="the record that `interlock tune abstention` writes")
 
 
 class EvalsPart(_PartSpec):

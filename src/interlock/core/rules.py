@@ -265,6 +265,99 @@ def rule_abstention(data: Mapping[str, Any], limits: Limits) -> Ruling:
     return Ruling(Standing.PASS, seen, proves, asked)
 
 
+def rule_grounding(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """SAFE-01. `{delivered, slices: [{slice, asked, unsupported, n}], citations: {checked, unresolved, fabricated, …, examples}}`."""
+    ceiling = limits.unsupported_max
+    asked = (
+        f"delivered with an unsupported claim: at most {percent(ceiling)} per slice (95 % sure); every citation holds"
+    )
+    cites = data["citations"]
+    broken = sum(cites[name] for name in ("unresolved", "fabricated", "misattributed", "spliced"))
+    seen = f"{data['delivered']} answers delivered, {cites['checked']} citations looked up"
+    bad, thin, proven = [], [], 0
+    if broken:
+        kinds = ", ".join(
+            f"{cites[name]} {name}" for name in ("unresolved", "fabricated", "misattributed", "spliced") if cites[name]
+        )
+        bad.append(f"{broken} of {cites['checked']} citations do not hold: {kinds}")
+    for row in data["slices"]:
+        state = stays_below(ceiling, Estimate.of(row["unsupported"], row["n"])) if row["n"] else None
+        said = f"{row['slice']}: {row['unsupported']} of {row['n']} delivered have an unsupported claim"
+        if state is Clears.FAIL:
+            bad.append(f"{said}, at least {percent(_least(row['unsupported'], row['n']))}")
+        elif state is Clears.UNDECIDED and row["asked"]:
+            thin.append(f"{said}, which proves only at most {percent(_most(row['unsupported'], row['n']))}")
+        elif state is Clears.PASS:
+            proven += 1
+    examples = [example for row in data["slices"] for example in row.get("examples", ())] + list(
+        cites.get("examples", ())
+    )
+    if bad:
+        return Ruling(Standing.FAIL, bad[0] + (f" (+{len(bad) - 1} more)" if len(bad) > 1 else ""),
+                      "people are told what no source says", asked, tuple(bad + examples[:5] + thin))  # fmt: skip
+    if thin:
+        need = cases_to_certify(1 - ceiling)
+        return _owed(f"{thin[0]}" + (f" (+{len(thin) - 1} more)" if len(thin) > 1 else ""),
+                     f"{need} without one could prove {percent(ceiling)}", asked, Gap.THIN, thin + examples[:5])  # fmt: skip
+    if not proven:
+        return _owed(seen, "no slice delivered anything", asked, Gap.THIN)
+    return Ruling(Standing.PASS, seen, f"{proven} slices within their bound", asked)
+
+
+def rule_calibration(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """SAFE-03. `{labels, budget, confidence, stale: [part], slices: [{slice, outcome, threshold, policy, missing, held_back}]}`."""
+    ceiling = limits.unsupported_max
+    asked = f"each threshold proven on held-back documents: unsupported at most {percent(ceiling)} of the delivered (95 % sure)"
+    if not data["labels"]:
+        return _owed("no record of a calibration", "the threshold was guessed", asked, Gap.NEVER)
+    seen = f"{data['labels']} labelled answers, budget {percent(data['budget'])}"
+    if data["stale"]:
+        return _owed(seen, f"another {' and '.join(data['stale'])} than this bundle's", asked, Gap.SCOPE)
+    if data["budget"] > ceiling:
+        return Ruling(Standing.FAIL, seen, "the budget is larger than the profile permits", asked)
+    if data["confidence"] < 0.95:
+        return Ruling(Standing.FAIL, seen, f"only {percent(data['confidence'])} sure", asked)
+    bad, thin, proven = [], [], []
+    for row in data["slices"]:
+        name, held, threshold = row["slice"], row["held_back"], row["threshold"]
+        if row["outcome"] == "too few labels":
+            what = (
+                f"{row['missing_documents']} documents"
+                if row["missing_documents"]
+                else f"{row['missing']} delivered answers"
+            )
+            thin.append(f"{name}: too few labels, {what} are missing")
+        elif threshold is None:
+            bad.append(f"{name}: no threshold keeps the budget")
+        elif row["policy"] < threshold:
+            bad.append(f"{name}: the policy delivers from {row['policy']:.3f}, {threshold:.3f} was calibrated")
+        elif held["low"] > data["budget"]:
+            bad.append(
+                f"{name}: {held['unsupported']} of {held['delivered']} delivered were unsupported, which refutes it"
+            )
+        elif held["bound"] > ceiling:
+            thin.append(
+                f"{name}: {held['unsupported']} of {held['delivered']} unsupported proves only at most {percent(held['bound'])}"
+            )
+        else:
+            proven.append(
+                f"{name}: at most {percent(held['bound'])} at {threshold:.3f}, {held['delivered']} of {held['n']} delivered"
+            )
+    if bad:
+        return Ruling(Standing.FAIL, bad[0] + (f" (+{len(bad) - 1} more)" if len(bad) > 1 else ""),
+                      "the threshold does not keep its promise", asked, tuple(bad + thin + proven))  # fmt: skip
+    if thin:
+        return _owed(thin[0] + (f" (+{len(thin) - 1} more)" if len(thin) > 1 else ""), "too few labels to prove it", asked,
+                     Gap.THIN, thin + proven)  # fmt: skip
+    return Ruling(
+        Standing.PASS,
+        seen,
+        proven[0] + (f" (+{len(proven) - 1} more)" if len(proven) > 1 else ""),
+        asked,
+        tuple(proven),
+    )
+
+
 def rule_parse(data: Mapping[str, Any], limits: Limits) -> Ruling:
     """PRS-01. `{evals: {ok, attempted}, fuzz: {handled, n, missed: [name]}}`."""
     ok, attempted = data["evals"]["ok"], data["evals"]["attempted"]
@@ -329,7 +422,7 @@ RULES: Mapping[str, Rule] = {
     "BND-01": rule_findings, "BND-03": rule_findings, "PIN-01": rule_pins,
     "CMP-01": rule_findings, "CMP-02": rule_findings, "CMP-03": rule_findings,
     "GOV-01": rule_findings, "GOV-02": rule_findings, "GOV-03": rule_findings, "GOV-04": rule_governance,
-    "SAFE-02": rule_abstention, "SAFE-07": rule_findings,
+    "SAFE-01": rule_grounding, "SAFE-02": rule_abstention, "SAFE-03": rule_calibration, "SAFE-07": rule_findings,
     "EVAL-01": rule_ran, "EVAL-02": rule_critical, "EVAL-03": rule_regression,
     "EVAL-04": rule_judges, "EVAL-06": rule_findings, "EVAL-07": rule_mix, "EVAL-09": rule_findings,
     "PRS-01": rule_parse, "PRS-02": rule_findings, "DOM-01": rule_findings, "DOM-02": rule_findings,

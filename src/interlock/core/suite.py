@@ -24,7 +24,7 @@ class SuiteKind(StrEnum):
 
 
 SCORERS: tuple[str, ...] = (
-    "case", "exact", "regex", "facts", "schema", "citation", "abstention", "escalation", "tool_calls", "recorded",
+    "case", "exact", "regex", "facts", "schema", "citation", "abstention", "escalation", "tool_calls", "groundedness", "recorded",
     "latency", "cost",
 )  # fmt: skip
 """What a requirement may name without a plug-in: the whole case, or one scorer."""
@@ -53,6 +53,9 @@ class Expect(Strict):
     regex: Str | None = None
     max_latency_s: float | None = Field(default=None, gt=0)
     max_cost_usd: float | None = Field(default=None, ge=0)
+    min_support: float | None = Field(
+        default=None, ge=0, le=1, description="least support of each claim in what was retrieved"
+    )
     recorded: bool = Field(default=False, description="judge by the verdict that an imported reply carries")
 
     @property

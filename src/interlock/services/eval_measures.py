@@ -27,6 +27,7 @@ from interlock.services.eval_views import (
     wrong_answer,
 )
 from interlock.services.evaluate import Run
+from interlock.services.grounding_measure import measure_grounding
 
 _ABSTENTION = frozenset({SuiteKind.GOLD, SuiteKind.ADVERSARIAL, SuiteKind.REGRESSION})
 PAIRED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
@@ -47,7 +48,7 @@ _OPEN = frozenset({_Mark.BROKEN, _Mark.CURTAILED})
 
 
 def measure_suite(run: Run) -> Mapping[str, Mapping[str, Any]]:
-    """The data of EVAL-01, EVAL-02, SAFE-02 and the eval half of PRS-01.
+    """The data of EVAL-01, EVAL-02, SAFE-01, SAFE-02 and the eval half of PRS-01.
 
     Every suite counts except those of kind `baseline`, which another path answers. A case failed if any of its
     repeats did, is broken if any broke and none failed, and passed only if every repeat ran and passed; one that was not
@@ -58,6 +59,7 @@ def measure_suite(run: Run) -> Mapping[str, Mapping[str, Any]]:
     return {
         "EVAL-01": _ran(run, suites),
         "EVAL-02": _slices(run, suites),
+        "SAFE-01": measure_grounding(run, suites),
         "SAFE-02": _abstention(run, [suite for suite in suites if suite.kind in _ABSTENTION]),
         "PRS-01": _parsed(run, suites),
     }

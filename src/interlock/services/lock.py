@@ -28,7 +28,7 @@ ROLES: Mapping[Part, tuple[str, ...]] = {
     Part.MODEL: ("probe",),
     Part.SCHEMA: ("output", "parser"),
     Part.TOOLS: ("manifest",),
-    Part.GUARDRAILS: ("glossary", "actions", "answers"),
+    Part.GUARDRAILS: ("glossary", "actions", "answers", "calibration"),
     Part.EVALS: ("traffic",),
     Part.RUNBOOK: ("runbook", "escalation", "operations"),
 }

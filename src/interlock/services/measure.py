@@ -30,7 +30,7 @@ from interlock.services.shelf import fetch
 
 REGRESSION = "EVAL-03"
 FALLBACK = "EVAL-08"
-SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-02", "PRS-01"})
+SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-01", "SAFE-02", "PRS-01"})
 PROBED = frozenset({"PRS-01", "PRS-02"})
 TERMED = frozenset({"EVAL-02", "SAFE-02"})
 """Checks of one run that name the plan under which it was made."""

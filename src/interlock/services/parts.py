@@ -15,6 +15,7 @@ from interlock.core.actions import ActionMap
 from interlock.core.answer import AnswerPolicy
 from interlock.core.binding import FeatureStr, NameStr, Str, Strict, bind
 from interlock.core.bundle import Bundle, Component
+from interlock.core.calibration import Calibration
 from interlock.core.checks import LIMITS, Limits
 from interlock.core.digest import FileEntry, of_bytes
 from interlock.core.document import Document
@@ -100,6 +101,7 @@ class Loaded:
     suites: Sequence[Suite]
     texts: tuple[tuple[Part, str, str], ...]
     traffic: TrafficProfile | None = None
+    calibration: Calibration | None = None
 
     def text(self, path: str) -> str | None:
         """The text of one file of the bundle, or None for bytes that are no text."""
@@ -374,6 +376,7 @@ def load_parts(bundle: Bundle, tree: Tree, *, like: Loaded | None = None, suites
     glossary = reader.model(Glossary, guard["glossary"])
     actions = reader.model(ActionMap, guard["actions"]) if guard.get("actions") else None
     answers = reader.model(AnswerPolicy, guard["answers"])
+    calibration = reader.model(Calibration, guard["calibration"]) if guard.get("calibration") else None
     operations = reader.model(Operations, run["operations"])
     runbook = reader.attempt(lambda: parse_guide(reader.text(run["runbook"]), run["runbook"]))
     escalation = reader.attempt(lambda: parse_guide(reader.text(run["escalation"]), run["escalation"]))
@@ -408,6 +411,7 @@ def load_parts(bundle: Bundle, tree: Tree, *, like: Loaded | None = None, suites
         suites,
         tuple(_texts(bundle, reader.content)),
         traffic,
+        calibration,
     )
 
 
