@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest
 from interlock.core.evidence import Evidence
+from interlock.core.handoff import Packet
 from interlock.core.manifest import TargetSpec
 from interlock.core.pointer import Pointer
 from interlock.core.score import Reply, Score, Trial
@@ -234,6 +235,14 @@ class Signer(Protocol):
 
         Raises EvidenceError when a byte changed, no trusted key signed it, the key had expired, or the kind differs.
         """
+        ...
+
+
+class HandoffSink(Protocol):
+    """Where a handoff to people goes."""
+
+    async def send(self, packet: Packet) -> str:
+        """Taken over by the other side when it returns; a word of theirs about it. Raises HandoffError."""
         ...
 
 

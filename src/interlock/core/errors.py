@@ -292,6 +292,12 @@ class CapError(InterlockError):
     code = "cap"
 
 
+class HandoffError(InterlockError):
+    """A handoff to people could not be sent, or names what nobody knows."""
+
+    code = "handoff"
+
+
 def all_codes() -> dict[str, type[InterlockError]]:
     """Every error code with its class, sorted by code, for the reference in the documentation.
 

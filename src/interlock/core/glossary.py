@@ -25,6 +25,8 @@ class Term(Strict):
     synonyms: tuple[Str, ...] = ()
     forbidden: tuple[Str, ...] = ()
     actions: tuple[Str, ...] = ()
+    done: tuple[Str, ...] = ()
+    """How a reply says that the actions are completed, in every language: only the effect ledger makes it true."""
 
     @property
     def names(self) -> tuple[str, ...]:
