@@ -259,8 +259,10 @@ class AnswerJudge:
         marked = {match.group(1) for match in _MARK.finditer(sentence)}
         proposal = Proposal("answer", sentence)
         extra = [*_hidden(proposal), *self._forbidden(proposal)]
-        for doc_id in sorted(marked - {source.doc_id for source in shelf.sources}):
-            extra.append(Finding(Code.NOT_RETRIEVED, f"`{doc_id}` was not retrieved here", sentence, doc_id))
+        extra += [
+            Finding(Code.NOT_RETRIEVED, f"`{doc_id}` was not retrieved here", sentence, doc_id)
+            for doc_id in sorted(marked - {source.doc_id for source in shelf.sources})
+        ]
         found = self._weigh_free(_MARK.sub("", sentence), shelf, occasion, cited=marked or None)
         if found is None:
             return Weighed(Statement(sentence), None, None, (*extra, *self._promised(sentence, occasion)))

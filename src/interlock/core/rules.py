@@ -234,6 +234,35 @@ def rule_abstention(data: Mapping[str, Any], limits: Limits) -> Ruling:
     return Ruling(Standing.PASS, seen, proves, asked)
 
 
+def rule_handoff(data: Mapping[str, Any], limits: Limits) -> Ruling:
+    """SAFE-06. `{queues: [{queue, kind, rehearsed, fault, missing: [key], by, in_team, seconds, within_s}]}`."""
+    asked = "every queue took a rehearsed handoff with its whole context, and its team acknowledged it in time"
+    rows = data["queues"]
+    if not rows:
+        return _owed("the answer policy names no queue", "nothing", asked, Gap.THIN)
+    bad = []
+    for row in rows:
+        if row["fault"]:
+            bad.append(f"{row['queue']}: {row['fault']}")
+        elif row["missing"]:
+            bad.append(f"{row['queue']}: the packet lacks {', '.join(row['missing'])}")
+        elif row["rehearsed"] and not row["in_team"]:
+            bad.append(f"{row['queue']}: acknowledged by {row['by']}, who is not in its team")
+    done = [row for row in rows if row["rehearsed"]]
+    seen = f"{len(done)} of {len(rows)} queues rehearsed"
+    if bad:
+        more = f" (+{len(bad) - 1} more)" if len(bad) > 1 else ""
+        return Ruling(
+            Standing.FAIL, bad[0] + more, "a person who is handed over may wait for nobody", asked, tuple(bad)
+        )
+    if len(done) < len(rows):
+        left = ", ".join(row["queue"] for row in rows if not row["rehearsed"])
+        return _owed(f"{seen}, not {left}", "nothing of the others", asked, Gap.THIN)
+    slowest = max(done, key=lambda row: row["seconds"] / row["within_s"])
+    proves = f"slowest {slowest['queue']}: {slowest['seconds']:.0f} of {slowest['within_s']} s"
+    return Ruling(Standing.PASS, f"{seen} and acknowledged", proves, asked)
+
+
 def rule_parse(data: Mapping[str, Any], limits: Limits) -> Ruling:
     """PRS-01. `{evals: {ok, attempted}, fuzz: {handled, n, missed: [name]}}`."""
     ok, attempted = data["evals"]["ok"], data["evals"]["attempted"]
@@ -287,7 +316,7 @@ RULES: Mapping[str, Rule] = {
     "BND-01": rule_findings, "BND-03": rule_findings, "PIN-01": rule_pins,
     "CMP-01": rule_findings, "CMP-02": rule_findings, "CMP-03": rule_findings,
     "GOV-01": rule_findings, "GOV-02": rule_findings, "GOV-03": rule_findings, "GOV-04": rule_governance,
-    "SAFE-02": rule_abstention, "SAFE-07": rule_findings,
+    "SAFE-02": rule_abstention, "SAFE-06": rule_handoff, "SAFE-07": rule_findings,
     "EVAL-01": rule_ran, "EVAL-02": rule_critical, "EVAL-03": rule_regression,
     "EVAL-06": rule_findings, "EVAL-09": rule_findings,
     "PRS-01": rule_parse, "PRS-02": rule_findings, "DOM-01": rule_findings, "DOM-02": rule_findings,
