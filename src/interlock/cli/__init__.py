@@ -62,6 +62,17 @@ BUNDLE_COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("export", "interlock.cli.bundle:export", "Write the bundle, its evidence and verdict into one archive."),
 )
 
+ANSWER_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    (
+        "score",
+        "interlock.cli.answers:score",
+        "Lay recorded answers over their sources: support, and what is wrong where.",
+    ),
+)
+TUNE_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("abstention", "interlock.cli.tune:abstention", "Choose evidence thresholds on labelled answers, and prove them."),
+)
+
 
 EXIT_CODES = (
     "Exit codes: 0 READY or done, 1 BLOCKED, 2 usage or configuration, 3 HOLD, 4 waiting for approval,\n"
@@ -82,6 +93,8 @@ def overview() -> str:
         lines += [title, *(f"  {name:<10} {help_of[name]}" for name in names), ""]
     lines += [
         "More",
+        f"  {'answers':<10} score: lay recorded answers over their sources, without a bundle.",
+        f"  {'tune':<10} abstention: evidence thresholds from labelled answers, with a proof.",
         f"  {'bundle':<10} {', '.join(name for name, _, _ in BUNDLE_COMMANDS)}: look into a bundle.",
         f"  {'config':<10} schema: JSON Schema of the file formats, for editors.",
         f"  {'keys':<10} {help_of['keys']}",
@@ -112,6 +125,14 @@ def build() -> "App":
     for name, target, help in BUNDLE_COMMANDS:
         bundle.command(target, name=name, help=help)
     app.command(bundle)
+    for group, help, commands in (
+        ("answers", "Recorded answers and their sources: score.", ANSWER_COMMANDS),
+        ("tune", "Choose what the policy leaves open: abstention.", TUNE_COMMANDS),
+    ):
+        own = App(name=group, help=help, help_format="plaintext")
+        for name, target, text in commands:
+            own.command(target, name=name, help=text)
+        app.command(own)
     config = App(name="config", help="The file formats.", help_format="plaintext")
     config.command("interlock.cli.config:schema", name="schema", help="JSON Schema of a file format, for editors.")
     app.command(config)

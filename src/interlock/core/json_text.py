@@ -74,6 +74,14 @@ def parse_jsonl(text: str, file: str) -> list[Document]:
     return [_parse_json(readable(line.rstrip("\r"), file, MAX_JSON, n)) for n, line in lines if line.strip(" \t\r")]
 
 
+def parse_line(text: str, file: str, line: int) -> Document:
+    """Read one line of JSON Lines, for files that are read line by line.
+
+    Raises: DocumentError, with the number of the line.
+    """
+    return _parse_json(readable(text, file, MAX_JSON, line))
+
+
 def _parse_json(source: Source) -> Document:
     text = source.text
     try:
