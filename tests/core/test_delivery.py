@@ -54,7 +54,7 @@ VAT = Source("vat", "VAT in Spain is 21 %.", "acme", updated=date(2026, 11, 1))
 OURS = (REFUNDS, VAT)
 
 
-def recall(statement: str, question: str, sources: Sequence[Source]) -> Weight:
+def recall(statement: str, question: str, sources: Sequence[Source], beside: Sequence[Source]) -> Weight:
     """A plain scorer: the share of the statement's words in the best source."""
     words = set(folded_words(statement))
     best = max(sources, key=lambda source: len(words & set(folded_words(source.text))))
@@ -189,7 +189,7 @@ def test_low_evidence_twice_calls_a_person() -> None:
 
 
 def test_sources_that_disagree_call_a_person() -> None:
-    def divided(statement: str, question: str, sources: Sequence[Source]) -> Weight:
+    def divided(statement: str, question: str, sources: Sequence[Source], beside: Sequence[Source]) -> Weight:
         return Weight(0.9, "refunds", against="vat")
 
     judged = AnswerJudge(JUDGE.policy, DONE, divided).judge(answer(HOLDS), OURS, ASKED)

@@ -34,7 +34,7 @@ GOOD = {
 }
 
 
-def recall(statement: str, question: str, sources: Sequence[Source]) -> Weight:
+def recall(statement: str, question: str, sources: Sequence[Source], beside: Sequence[Source]) -> Weight:
     words = set(folded_words(statement))
     best = max(sources, key=lambda source: len(words & set(folded_words(source.text))))
     return Weight(len(words & set(folded_words(best.text))) / max(1, len(words)), best.doc_id)

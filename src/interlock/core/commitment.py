@@ -5,49 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from interlock.core.glossary import Glossary
+from interlock.core.lexicon import NEGATIONS
 from interlock.core.phrase import folded_words, spoken
-from interlock.core.sentences import Sentence, sentences
+from interlock.core.words import sentences
 
-DENIALS = frozenset(
-    [
-        "not",
-        "no",
-        "never",
-        "none",
-        "cannot",
-        "cant",
-        "isnt",
-        "wasnt",
-        "hasnt",
-        "havent",
-        "wont",
-        "didnt",
-        "without",
-        "neither",
-        "nor",
-        "nicht",
-        "kein",
-        "keine",
-        "keinen",
-        "keiner",
-        "noch",
-        "nie",
-        "ohne",
-        "weder",
-        "pas",
-        "aucun",
-        "aucune",
-        "jamais",
-        "sans",
-        "ni",
-        "sin",
-        "ningun",
-        "ninguna",
-        "nunca",
-        "tampoco",
-    ]
-)
-"""Words that deny, without accents and apostrophes, in English, German, French and Spanish."""
+DENIALS = frozenset(word for form in NEGATIONS for word in folded_words(form))
+"""Words that deny, folded."""
 _NOT_YET = frozenset(
     [
         "if",
@@ -108,7 +71,7 @@ class Commitment:
 
     action: str
     phrase: str
-    sentence: Sentence
+    sentence: str
 
 
 def done_phrases(glossary: Glossary) -> Mapping[str, tuple[str, ...]]:
@@ -129,13 +92,14 @@ def commitments(text: str, phrases: Mapping[str, Sequence[str]]) -> Iterator[Com
 
     >>> phrases = {"refund.issue": ("refund … issued", "issued your refund")}
     >>> found = commitments("I have issued your refund. Once a refund is issued you get a mail.", phrases)
-    >>> [(c.action, c.sentence.text) for c in found]
+    >>> [(c.action, c.sentence) for c in found]
     [('refund.issue', 'I have issued your refund.')]
     """
-    for sentence in sentences(text):
-        if sentence.text.endswith(("?", "？")) or folded_words(sentence.text)[:1] in _CONDITIONS:
+    for start, end in sentences(text):
+        sentence = text[start:end]
+        if sentence.endswith(("?", "？")) or folded_words(sentence)[:1] in _CONDITIONS:
             continue
-        clauses = [folded_words(clause) for clause in _CLAUSE.split(sentence.text)]
+        clauses = [folded_words(clause) for clause in _CLAUSE.split(sentence)]
         for action, spellings in phrases.items():
             said = (phrase for phrase in spellings if any(_claimed(phrase, words) for words in clauses))
             phrase = next(said, None)

@@ -17,7 +17,7 @@ from interlock.core.answer import AnswerPolicy, EvidencePolicy, wording_for
 from interlock.core.citation import Cite, CiteFault, Shelf, Source, declared
 from interlock.core.commitment import DENIALS, commitments
 from interlock.core.phrase import folded_words, spoken
-from interlock.core.sentences import sentences
+from interlock.core.words import sentences
 
 MAX_TEXT = 100_000
 """Characters of an answer at most."""
@@ -134,9 +134,14 @@ class Weight:
 
 
 class Weigh(Protocol):
-    """Scores a statement against sources; deterministic. Plug-ins fill it too."""
+    """Weighs a statement against the sources that it may rest on; `beside` are the others that this reader may see.
 
-    def __call__(self, statement: str, question: str, sources: Sequence[Source]) -> Weight: ...
+    Deterministic. Plug-ins fill it too.
+    """
+
+    def __call__(
+        self, statement: str, question: str, sources: Sequence[Source], beside: Sequence[Source]
+    ) -> Weight: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +329,7 @@ class AnswerJudge:
         named = tuple(source for source in shelf.sources if source.doc_id in names)
         usable = named if statement.cites else shelf.sources
         found += self._fitness(statement.text, named, occasion)
-        return self._scored(statement, usable, occasion, found)
+        return self._scored(statement, usable, shelf, occasion, found)
 
     def _weigh_free(self, text: str, shelf: Shelf, occasion: Occasion, cited: set[str] | None) -> Weighed | None:
         """A sentence outside the statements; None where it states nothing."""
@@ -332,14 +337,26 @@ class AnswerJudge:
         if len(words) < _FILLER and not any(map(_has_digit, words)) and not DENIALS.intersection(words):
             return None
         usable = tuple(source for source in shelf.sources if cited is None or source.doc_id in cited)
-        fit = tuple(source for source in usable if not list(self._fitness(text, (source,), occasion)))
-        return self._scored(Statement(text), fit, occasion, [])
+        fit = tuple(source for source in usable if not any(self._fitness(text, (source,), occasion)))
+        return self._scored(Statement(text), fit, shelf, occasion, [])
 
     def _scored(
-        self, statement: Statement, usable: Sequence[Source], occasion: Occasion, found: list[Finding]
+        self,
+        statement: Statement,
+        usable: Sequence[Source],
+        shelf: Shelf,
+        occasion: Occasion,
+        found: list[Finding],
     ) -> Weighed:
-        terms = self.evidence(occasion.slice)
-        support = self.weigh(statement.text, occasion.asked, usable) if usable else Weight(0.0, why="no source")
+        terms, support = self.evidence(occasion.slice), Weight(0.0, why="no source")
+        if usable:
+            names = {source.doc_id for source in usable}
+            beside = [
+                source
+                for source in shelf.sources
+                if source.doc_id not in names and not any(self._fitness("", (source,), occasion))
+            ]
+            support = self.weigh(statement.text, occasion.asked, usable, beside)
         if not 0.0 <= support.score <= 1.0:  # also NaN
             raise ValueError(f"evidence lies in [0, 1], not {support.score!r}")
         if support.score < terms.threshold or not usable:
@@ -375,10 +392,10 @@ class AnswerJudge:
         for said in commitments(text, self.done_phrases):
             if said.action in occasion.unknown:
                 why = f"says that `{said.action}` is done, and nobody knows whether it is"
-                yield Finding(Code.UNKNOWN_OUTCOME, why, said.sentence.text)
+                yield Finding(Code.UNKNOWN_OUTCOME, why, said.sentence)
             elif said.action not in occasion.done:
                 why = f"says that `{said.action}` is done (`{said.phrase}`), and the ledger holds no such effect"
-                yield Finding(Code.COMMITMENT, why, said.sentence.text)
+                yield Finding(Code.COMMITMENT, why, said.sentence)
 
     def _forbidden(self, proposal: Proposal) -> Iterator[Finding]:
         texts = [proposal.text, *(statement.text for statement in proposal.statements)]
@@ -393,15 +410,16 @@ class AnswerJudge:
         known = [declared(statement.text) for statement in proposal.statements]
         known = sorted((text for text in known if text), key=len, reverse=True)
         frames = sorted((declared(frame) for frame in self._frames(lang)), key=len, reverse=True)
-        for sentence in sentences(proposal.text):
-            rest = declared(sentence.text)
+        for start, end in sentences(proposal.text):
+            sentence = proposal.text[start:end]
+            rest = declared(sentence)
             if any(rest in text for text in known):
                 continue
             for text in (*known, *frames):
                 rest = rest.replace(text, " ")
             words = folded_words(rest)
             if len(words) >= _FILLER or DENIALS.intersection(words) or any(map(_has_digit, words)):
-                yield sentence.text
+                yield sentence
 
     def _frames(self, lang: str) -> tuple[str, ...]:
         base = lang.replace("_", "-").split("-")[0]

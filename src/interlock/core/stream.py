@@ -2,11 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from interlock.core.sentences import sentences
+from interlock.core.words import sentences
 
 MAX_PENDING = 4_000
 """Characters without the end of a sentence after which what came is judged as it is."""
+
+
+LOOK_AHEAD = 3
+"""Characters of the next sentence that must have come before the one before it is taken for whole."""
 
 
 @dataclass
@@ -23,9 +28,11 @@ class SentenceBuffer:
     def feed(self, chunk: str) -> Iterator[str]:
         """The sentences that this chunk completes, with the white space after each; joined they are the stream."""
         self._pending += chunk
-        begins = [sentence.start for sentence in sentences(self._pending)]
+        places = sentences(self._pending)
+        # What follows the end of a sentence decides whether it is one, so a little of it must have come.
+        begins = [start for start, _ in places if start <= len(self._pending) - LOOK_AHEAD]
         if len(begins) > 1:
-            for start, end in zip([0, *begins[1:-1]], begins[1:], strict=True):
+            for start, end in pairwise([0, *begins[1:]]):
                 yield self._pending[start:end]
             self._pending = self._pending[begins[-1] :]
         while len(self._pending) > MAX_PENDING:
@@ -35,8 +42,10 @@ class SentenceBuffer:
     def flush(self) -> Iterator[str]:
         """What is left when the stream has ended."""
         rest, self._pending = self._pending, ""
-        if rest:
-            yield rest
+        begins = [start for start, _ in sentences(rest)]
+        for start, end in pairwise([0, *begins[1:], len(rest)]):
+            if end > start:
+                yield rest[start:end]
 
 
 def in_sentences(chunks: Iterable[str]) -> Iterator[str]:
