@@ -9,6 +9,7 @@ from interlock.core.answer import AnswerPolicy
 from interlock.core.binding import bind
 from interlock.core.citation import Source
 from interlock.core.delivery import Abstained, AnswerJudge, Clarified, Code, Delivered, Escalated, Weight
+from interlock.core.guard_probe import CANARY
 from interlock.core.handoff import missing
 from interlock.core.phrase import folded_words
 from interlock.core.yaml_text import parse_yaml
@@ -173,3 +174,29 @@ def test_a_done_action_may_be_said_once_the_ledger_holds_it(talk: Interaction) -
 def test_asking_back_is_an_outcome_of_its_own(talk: Interaction) -> None:
     assert isinstance(talk.answer({"outcome": "clarify", "text": "Which invoice?"}), Clarified)
     assert talk.record()[0]["outcome"] == "clarify"
+
+
+@pytest.mark.parametrize(
+    ("probe", "code"),
+    [
+        ({"kind": "canary", "text": f"Hello {CANARY}"}, Code.CANARY),
+        ({"kind": "commitment", "text": "We issued your refund."}, Code.COMMITMENT),
+        ({"kind": "outage", "text": "x"}, Code.POLICY_ERROR),
+    ],
+)
+def test_a_probe_takes_the_place_of_any_answer_and_never_leaves(talk: Interaction, probe: Any, code: Code) -> None:
+    with talk.answers.interaction(tenant="acme", probe=probe) as probed:
+        judged = probed.answer(GOOD, sources=SOURCES)
+        assert not isinstance(judged, Delivered)
+        assert code in {finding.code for finding in judged.findings}
+        assert probe["text"] == "x" or probe["text"] not in judged.text
+        assert code.value in str(probed.record())
+    with talk.answers.interaction(tenant="acme", probe=probe) as probed:
+        said = "".join(probed.stream(["Refunds to a card take 5 working days."], sources=SOURCES))
+        assert "Refunds" not in said
+        assert CANARY not in said
+
+
+def test_what_is_no_probe_changes_nothing(talk: Interaction) -> None:
+    with talk.answers.interaction(tenant="acme", probe={"kind": "deliver", "text": "gold"}) as probed:
+        assert isinstance(probed.answer(GOOD, sources=SOURCES), Delivered)

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 from interlock.core.answer import AnswerPolicy, EvidencePolicy, wording_for
 from interlock.core.citation import Cite, CiteFault, Shelf, Source, declared
 from interlock.core.commitment import DENIALS, commitments
+from interlock.core.guard_probe import CANARY
 from interlock.core.phrase import folded_words, spoken
 from interlock.core.words import sentences
 
@@ -51,6 +52,7 @@ class Code(StrEnum):
     TOO_FEW_SOURCES = "too-few-sources"
     TOO_LITTLE_LEFT = "too-little-left"
     POLICY_ERROR = "policy-error"
+    CANARY = "canary"
 
 
 _OF_CITE: Mapping[CiteFault, Code] = {
@@ -400,6 +402,8 @@ class AnswerJudge:
     def _forbidden(self, proposal: Proposal) -> Iterator[Finding]:
         texts = [proposal.text, *(statement.text for statement in proposal.statements)]
         words = [folded_words(text) for text in dict.fromkeys(texts)]
+        if any(CANARY in text for text in texts):
+            yield Finding(Code.CANARY, "holds the canary of a probe")
         for entry in self.policy.forbidden:
             phrase = next((p for p in entry.words if any(spoken(p, spelled) for spelled in words)), None)
             if phrase is not None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from interlock.core.citation import Source
 from interlock.core.delivery import (
@@ -21,6 +21,7 @@ from interlock.core.delivery import (
     Occasion,
     Weighed,
 )  # fmt: skip
+from interlock.core.guard_probe import GuardProbe, SimulatedOutage, read_probe
 from interlock.core.handoff import Packet, evidence_rows, judged_to_json
 from interlock.core.stream import SentenceBuffer
 from interlock.sdk.proposal import read_proposal, read_sources
@@ -49,15 +50,43 @@ class Answers:
     def load(cls, manifest: str | Path = "interlock.yaml") -> "Answers":
         """The policy of the bundle that a manifest describes. Raises every error of strict loading."""
         from interlock.services.answering import answer_judge, handoff_seconds, shape_fault
+        from interlock.services.weighing import weigh_lexically
         from interlock.settings import read_settings
-        from interlock.wiring import default_weigh, read_feature
+        from interlock.wiring import read_feature
 
         path = Path(manifest)
         _, loaded, _ = read_feature(read_settings(path if path.is_dir() else path.parent))
         return cls(
-            answer_judge(loaded, default_weigh()), loaded.release.feature, loaded.bundle.digest,
+            answer_judge(loaded, weigh_lexically), loaded.release.feature, loaded.bundle.digest,
             handoff_seconds(loaded.operations), shape_fault(loaded.output_schema),
         )  # fmt: skip
+
+    @classmethod
+    def from_parts(
+        cls,
+        *,
+        answers: str | Path,
+        glossary: str | Path | None = None,
+        feature: str = "",
+        bundle: str = "",
+        on_fault: Literal["abstain", "escalate"] = "abstain",
+    ) -> "Answers":
+        """The policy out of its files, for an app that is given a bundle's files and no manifest.
+
+        Raises: every error of strict loading; OSError.
+        """
+        from interlock.core.answer import AnswerPolicy
+        from interlock.core.binding import bind
+        from interlock.core.commitment import done_phrases
+        from interlock.core.glossary import Glossary
+        from interlock.core.yaml_text import parse_yaml
+        from interlock.services.weighing import weigh_lexically
+
+        policy = bind(AnswerPolicy, parse_yaml(Path(answers).read_text("utf-8"), Path(answers).name))
+        words: Mapping[str, tuple[str, ...]] = {}
+        if glossary is not None:
+            words = done_phrases(bind(Glossary, parse_yaml(Path(glossary).read_text("utf-8"), Path(glossary).name)))
+        return cls(AnswerJudge(policy, words, weigh_lexically, on_fault=on_fault), feature, bundle)
 
     @contextmanager
     def interaction(
@@ -69,13 +98,18 @@ class Answers:
         slice: str = "",
         intent: str | None = None,
         on: date | None = None,
+        probe: object = None,
     ) -> Iterator["Interaction"]:
-        """One conversation of one person; tenant and roles are those of the authenticated session."""
+        """One conversation of one person; tenant and roles are those of the authenticated session.
+
+        `probe` is `context.get("interlock_probe")` of the request: so a check can see that this policy is really in the
+        path of every answer (SAFE-05, DOM-03). It can only take an answer away.
+        """
         occasion = Occasion(
             "", lang=lang, slice=slice, intent=intent, tenant=tenant, roles=frozenset(roles),
             on=on or datetime.now(UTC).date(),
         )  # fmt: skip
-        yield Interaction(self, occasion)
+        yield Interaction(self, occasion, probe=read_probe(probe))
 
 
 @dataclass
@@ -89,6 +123,7 @@ class Interaction:
     occasion: Occasion
     turns: list[tuple[str, str]] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
+    probe: GuardProbe | None = None
 
     def heard(self, text: str, *, intent: str | None = None, slice: str | None = None, lang: str | None = None) -> None:
         """The person's words; what the app recognised in them replaces what it knew before."""
@@ -121,6 +156,7 @@ class Interaction:
         Returns: Delivered | Clarified | Abstained | Escalated; `text` is what the person reads.
         """
         try:
+            given = self.probed(given)
             proposal = read_proposal(given)
             if self.answers.check_shape is not None and not isinstance(given, str) and not proposal.fault:
                 proposal = replace(proposal, fault=self.answers.check_shape(given))
@@ -172,6 +208,14 @@ class Interaction:
             evidence=evidence_rows(escalated.statements), done=tuple(sorted(self.occasion.done)),
             unknown=tuple(sorted(self.occasion.unknown)), next_step=next_step or self._next_step(escalated),
         )  # fmt: skip
+
+    def probed(self, given: Any) -> Any:
+        """What is judged: what the app gave, or what a probe puts in its place."""
+        if self.probe is None:
+            return given
+        if self.probe.kind == "outage":
+            raise SimulatedOutage("a probe asked for an outage of the policy")
+        return self.probe.text
 
     def _next_step(self, escalated: Escalated) -> str:
         if self.occasion.unknown:
@@ -234,6 +278,8 @@ class _Stream:
         self.stopped = self.talk.undecided(error)
 
     def feed(self, chunk: str) -> Iterator[str]:
+        if self.talk.probe is not None:
+            chunk = f"{self.talk.probed(chunk)} "
         yield from self._judge(self.buffer.feed(chunk))
 
     def end(self) -> Iterator[str]:
