@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import cases, gate, lock, recheck, startup
+from benchmarks import answers, cases, effects, evals, gate, guard, lock, recheck, startup
 from benchmarks.figure import as_json, machine, table
 from benchmarks.work import Work
 
@@ -16,6 +16,10 @@ ALL = {
     "recheck": recheck.measure,
     "cases": cases.measure,
     "gate": gate.measure,
+    "evals": evals.measure,
+    "effects": effects.measure,
+    "guard": guard.measure,
+    "answers": answers.measure,
 }
 
 
@@ -39,6 +43,9 @@ def main() -> int:
     )
     print(f"{about['date']}\n")
     print(table(figures))
+    for figure in figures:
+        if figure.note:
+            print(f"\n{figure.name.strip()}: {figure.note}")
     if asked.json:
         asked.json.write_text(json.dumps(as_json(figures), indent=2) + "\n", encoding="utf-8")
     over = sum(figure.over for figure in figures)

@@ -93,7 +93,7 @@ owners: {{product: Wren Halloran, support: Odile Marchetti, oncall: Wren Hallora
 app: {{files: ["desk/*.py"]}}
 target: {{kind: python, call: "desk.app:answer"}}
 fallback: {{kind: python, call: "desk.app:timetable"}}
-run: {{concurrency: 8, timeout_s: 30, cost_cap_usd: 1.0, calls: replay}}
+run: {{concurrency: 8, timeout_s: 30, cost_cap_usd: 1.0, calls: replay-strict}}
 parts:
   model:
     version: "1"

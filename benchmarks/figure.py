@@ -14,6 +14,8 @@ from typing import Any
 class Figure:
     """Samples of one quantity; a peer has no limit, it is what the others are read by.
 
+    A peer that could not be measured has no samples, and a note that says why.
+
     The limit holds for the best sample: noise of the machine only ever adds, a regression raises the least as well.
     """
 
@@ -23,21 +25,28 @@ class Figure:
     limit: float | None = None
     peer: bool = False
     more_is_better: bool = False
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.samples and not (self.peer and self.note):
+            raise ValueError(f"`{self.name}` has no samples and no reason for that")
 
     @property
-    def median(self) -> float:
+    def median(self) -> float | None:
         """The middle sample."""
-        return median(self.samples)
+        return median(self.samples) if self.samples else None
 
     @property
-    def best(self) -> float:
+    def best(self) -> float | None:
         """The sample with the least noise in it."""
+        if not self.samples:
+            return None
         return max(self.samples) if self.more_is_better else min(self.samples)
 
     @property
     def over(self) -> bool:
         """Whether the limit is broken."""
-        return self.limit is not None and self.best > self.limit
+        return self.limit is not None and self.best is not None and self.best > self.limit
 
     @property
     def word(self) -> str:
@@ -98,7 +107,7 @@ def as_json(figures: Sequence[Figure]) -> dict[str, Any]:
         "figures": [
             {
                 "name": f.name, "unit": f.unit, "n": len(f.samples), "median": f.median, "best": f.best, "limit": f.limit,
-                "peer": f.peer, "over": f.over, "samples": list(f.samples),
+                "peer": f.peer, "over": f.over, "samples": list(f.samples), "note": f.note,
             }
             for f in figures
         ],

@@ -1,19 +1,28 @@
 """The outside world on one page: every Protocol that an adapter fills."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from interlock.core.actions import Label
+from interlock.core.approval import Approval
+from interlock.core.budget import Account, Balance, Entry, Holding
 from interlock.core.bundle import Bundle
+from interlock.core.claim import Claim, State
 from interlock.core.digest import Digest
 from interlock.core.evidence import Evidence
+from interlock.core.grant import Grant
 from interlock.core.handoff import Packet
 from interlock.core.manifest import TargetSpec
 from interlock.core.pointer import Pointer
+from interlock.core.record import Head, Record
 from interlock.core.score import Reply, Score, Trial
+from interlock.core.sources import Passage
 from interlock.core.suite import Case
+from interlock.core.support import Support
 
 
 class Clock(Protocol):
@@ -163,10 +172,148 @@ class CallStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Whether something is off, whatever the policy says.
+
+    scope: `global`, `feature`, `tenant`, `action`, `tool` or `principal`. name: of what is meant, empty for `global`; a principal
+    is written `tenant/principal`.
+    """
+
+    scope: str
+    name: str
+    off: bool
+    reason: str
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account: the balance that is kept, and the sum of its entries, which must be the same."""
+
+    account: Account
+    balance: Balance
+    posted: Balance
+
+
+class EffectTransaction(Protocol):
+    """What one tenant's effects have left, read and changed while nobody else of this tenant can.
+
+    Durable as a whole when its block ends, undone as a whole when that ends in an error. `replaces` is what was read: anything
+    else raises ConflictError.
+    """
+
+    def switched_off(self, scopes: Collection[tuple[str, str]]) -> Sequence[Switch]:
+        """Those of these switches that are off."""
+        ...
+
+    def claim(self, key: Digest) -> Claim | None:
+        """The newest claim under an idempotency key."""
+        ...
+
+    def claim_of(self, id: str) -> Claim | None: ...
+
+    def put_claim(self, claim: Claim, *, replaces: Claim | None) -> None: ...
+
+    def approvals(self, subject: Digest) -> Sequence[Approval]:
+        """Those that wait or were rejected, oldest first. subject: the idempotency key, or without one the binding."""
+        ...
+
+    def approval(self, id: str) -> Approval | None: ...
+
+    def put_approval(self, approval: Approval, *, replaces: Approval | None) -> None: ...
+
+    def grants(self, action: str) -> Sequence[Grant]:
+        """Every grant for an action, oldest first."""
+        ...
+
+    def grant(self, id: str) -> Grant | None: ...
+
+    def put_grant(self, grant: Grant, *, replaces: Grant | None) -> None: ...
+
+    def balances(self, accounts: Sequence[Account]) -> Sequence[Balance]:
+        """What these accounts hold, in their order; from here on nobody else changes them."""
+        ...
+
+    def post(self, entry: Entry, *, cap: int | None = None) -> bool:
+        """Move an account that `balances` gave, unless it would pass the cap; whether it moved."""
+        ...
+
+    def entries(self, claim: str) -> Sequence[Entry]:
+        """Every movement on behalf of a claim, oldest first."""
+        ...
+
+    def holdings(self, account: Digest, *, members: Collection[str] = (), claim: str = "") -> Sequence[Holding]:
+        """Who counts these members on an account; or, with a claim, who counts any member that it counts."""
+        ...
+
+    def hold(self, account: Digest, members: Collection[str], claim: str) -> None:
+        """Let a claim count these members; what it counts already stays as it is."""
+        ...
+
+    def settle_holdings(self, account: Digest, claim: str, *, happened: bool) -> None:
+        """Mark what a claim holds open as used, or let it go."""
+        ...
+
+    def append(self, kind: str, body: Mapping[str, Any], *, at: datetime) -> Record:
+        """The next record of the tenant's chain."""
+        ...
+
+
+class EffectStore(Protocol):
+    """Switches, claims, approvals, grants, budgets and decision records, changed together."""
+
+    def transaction(self, tenant: str) -> AbstractContextManager[EffectTransaction]: ...
+
+    def claims(self, states: Collection[State], *, tenant: str | None = None) -> Sequence[Claim]:
+        """Oldest first."""
+        ...
+
+    def approvals(self, *, waiting: bool, tenant: str | None = None) -> Sequence[Approval]:
+        """Oldest first: those that wait, or all."""
+        ...
+
+    def grants(self, *, tenant: str | None = None) -> Sequence[Grant]: ...
+
+    def accounts(self, *, tenant: str | None = None) -> Sequence[AccountRow]: ...
+
+    def switches(self) -> Sequence[Switch]:
+        """Every switch that was ever set."""
+        ...
+
+    def set_switch(self, switch: Switch) -> None:
+        """Durable when it returns, and a fact in the ledger."""
+        ...
+
+    def heads(self) -> Sequence[Head]:
+        """The end of each tenant's chain."""
+        ...
+
+    def records(self, tenant: str, *, after: int = 0) -> Iterator[Record]:
+        """In order. Raises LedgerError for one that cannot be read."""
+        ...
+
+    def verify(self, tenant: str) -> int:
+        """The number of records in a whole chain. Raises LedgerError that names the first that does not fit."""
+        ...
+
+
 class Chat(Protocol):
     """A chat completion: OpenAI's request body in, OpenAI's response body out."""
 
     async def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]: ...
+
+
+@runtime_checkable
+class Recording(Protocol):
+    """A chat that records: a call may name the parts that its endpoint reads, and tools are called through it too."""
+
+    async def __call__(self, request: Mapping[str, Any], *, reads: Collection[str] = ()) -> Mapping[str, Any]: ...
+
+    async def tool(self, tool: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+        """The recorded result of this call, or what `run` gives now."""
+        ...
 
 
 class LiveChat(Protocol):
@@ -208,6 +355,23 @@ class Scorer(Protocol):
 
     def score(self, case: Case, trial: Trial, reply: Reply) -> Score:
         """Scored, or Unscored(not_applicable) when the case expects nothing of this scorer."""
+        ...
+
+
+class SupportScorer(Protocol):
+    """What says how well passages bear an answer. The embedded one is `core/support.py`; a stronger one is a plug-in.
+
+    A package offers one through the entry point group `interlock.support`: a class or function without arguments that gives
+    it. It may ask a model; the name has to change whenever the same texts may get another score.
+    """
+
+    name: str
+
+    def support(self, answer: str, passages: Sequence[Passage], *, question: str = "") -> Support:
+        """The claims of an answer with a score in [0, 1] each, and what is wrong where.
+
+        Raises: TooLarge for texts beyond its limits, TargetError when a model behind it cannot be asked.
+        """
         ...
 
 
@@ -282,6 +446,10 @@ class Bench(Protocol):
         """Whether an assembled folder still holds exactly the files of the bundle."""
         ...
 
+    def discard(self, bundle: Bundle) -> None:
+        """Remove an assembled folder that nobody needs again."""
+        ...
+
     def target(self, spec: TargetSpec) -> Target:
         """The way to the app."""
         ...
@@ -300,4 +468,20 @@ class Bench(Protocol):
 
     def command_fault(self, argv: list[str]) -> str | None:
         """Why an `interlock …` command line does not parse; None when it does."""
+        ...
+
+
+class LabelMemory(Protocol):
+    """What agents wrote, by tenant and resource: so that reading it back does not make a value better than it was."""
+
+    def holds(self, tenant: str) -> bool:
+        """Whether anything is kept for a tenant; asked on every observation."""
+        ...
+
+    def keep(self, tenant: str, resources: Sequence[str], labels: Mapping[str, Label]) -> None:
+        """Remember, for each of the resources, values that were written to it and the label that each had."""
+        ...
+
+    def recall(self, tenant: str, resources: Sequence[str]) -> Mapping[str, Label]:
+        """The values that were ever written to any of the resources, with the worst label of each."""
         ...

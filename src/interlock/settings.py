@@ -15,7 +15,8 @@ class Settings:
     """Where a feature lives, where its records are, and who is asking.
 
     root: the folder with `interlock.yaml`. state: facts, blobs and keys. database_url: SQLAlchemy URL of the facts.
-    actor: the name under which things are recorded and signed.
+    actor: the name under which things are recorded and signed. ray: the cluster on which apps are evaluated, empty for
+    none.
     """
 
     root: Path
@@ -23,6 +24,7 @@ class Settings:
     database_url: str
     keys: Path
     actor: str
+    ray: str = ""
 
 
 def read_settings(root: Path, environ: Mapping[str, str] | None = None, *, actor: str | None = None) -> Settings:
@@ -30,7 +32,7 @@ def read_settings(root: Path, environ: Mapping[str, str] | None = None, *, actor
 
     Environment: INTERLOCK_STATE (default `.interlock` in the feature's folder), INTERLOCK_DATABASE_URL (default SQLite in the
     state folder), INTERLOCK_KEYS (default `keys` in the state folder), INTERLOCK_ACTOR (default git's user name, else the
-    login).
+    login), INTERLOCK_RAY (`local`, `auto` or an address; default none).
     """
     env = os.environ if environ is None else environ
     root = root.resolve()
@@ -45,6 +47,7 @@ def read_settings(root: Path, environ: Mapping[str, str] | None = None, *, actor
         or _as_name(_git_name(root))
         or _as_name(getpass.getuser())
         or "somebody",
+        ray=env.get("INTERLOCK_RAY", "").strip(),
     )
 
 

@@ -13,7 +13,7 @@ from interlock.core.bundle import Bundle
 from interlock.core.digest import short
 from interlock.core.errors import UsageError
 from interlock.core.manifest import TargetSpec
-from interlock.ports import Clock, LiveChat, Progress, Records, Scorer, Target, Tree
+from interlock.ports import Clock, EffectStore, LiveChat, Progress, Records, Scorer, Signer, Target, Tree
 from interlock.services.check import Desk
 from interlock.services.globs import matching
 from interlock.services.lock import MANIFEST, Resolved, read_lock, read_text, resolve
@@ -42,6 +42,53 @@ def open_records(settings: Settings, *, clock: Clock | None = None) -> Iterator[
     )
 
     clock = clock or SystemClock()
+    keyring = _prepared(settings, clock)
+    database = open_database(settings.database_url)
+    try:
+        yield Records(
+            ledger=SqlLedger(database),
+            pointers=SqlPointerStore(database),
+            evidence=SqlEvidenceStore(database, keyring),
+            trials=SqlTrialStore(database),
+            calls=SqlCallStore(database),
+            blobs=FolderBlobStore(settings.state / "blobs"),
+            signer=keyring,
+            clock=clock,
+            actor=settings.actor,
+        )
+    finally:
+        database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What the life of effects is recorded in, and who is asking."""
+
+    store: EffectStore
+    signer: Signer
+    clock: Clock
+    actor: str
+
+
+@contextmanager
+def open_effects(settings: Settings, *, clock: Clock | None = None) -> Iterator[Effects]:
+    """The effects of a feature, in the same database as its records.
+
+    Raises: as `open_records`.
+    """
+    from interlock.adapters.sql import SqlEffectStore, open_database
+
+    clock = clock or SystemClock()
+    keyring = _prepared(settings, clock)
+    database = open_database(settings.database_url)
+    try:
+        yield Effects(SqlEffectStore(database), keyring, clock, settings.actor)
+    finally:
+        database.close()
+
+
+def _prepared(settings: Settings, clock: Clock) -> Keyring:
+    """The state folder, and in it the actor's key: made on first use."""
     keyring = open_keyring(settings, clock)
     try:
         settings.state.mkdir(parents=True, exist_ok=True)
@@ -59,21 +106,7 @@ def open_records(settings: Settings, *, clock: Clock | None = None) -> Iterator[
             f"the state folder `{settings.state}` cannot be used: {cause.strerror}",
             hint="make it writable, or set INTERLOCK_STATE to another folder",
         ) from cause
-    database = open_database(settings.database_url)
-    try:
-        yield Records(
-            ledger=SqlLedger(database),
-            pointers=SqlPointerStore(database),
-            evidence=SqlEvidenceStore(database, keyring),
-            trials=SqlTrialStore(database),
-            calls=SqlCallStore(database),
-            blobs=FolderBlobStore(settings.state / "blobs"),
-            signer=keyring,
-            clock=clock,
-            actor=settings.actor,
-        )
-    finally:
-        database.close()
+    return keyring
 
 
 def measuring(settings: Settings) -> AbstractContextManager[None]:
@@ -102,8 +135,21 @@ class WorkBench:
         """Whether an assembled folder still holds exactly the files of the bundle."""
         return holds(sorted(bundle.paths()), tree, root)
 
+    def discard(self, bundle: Bundle) -> None:
+        """Remove an assembled folder; what is not there is as good."""
+        from shutil import rmtree
+
+        rmtree(self.settings.state / "bundles" / short(bundle.digest), ignore_errors=True)
+
     def target(self, spec: TargetSpec) -> Target:
         """The way to the app."""
+        if self.settings.ray:
+            from interlock.adapters.targets.ray_pool import FANNED_OUT, RayTarget
+
+            if spec.kind in FANNED_OUT:
+                tree = FolderTree(self.settings.root)
+                files = {path: tree.read(path) for path in tree.paths()}
+                return RayTarget(spec, files, address=self.settings.ray, timeout_s=self.timeout_s)
         from interlock.adapters.targets import open_target
 
         return open_target(spec, self.settings.root, timeout_s=self.timeout_s)
@@ -143,8 +189,10 @@ def read_feature(settings: Settings) -> tuple[Resolved, Loaded, Bundle | None]:
     if not (settings.root / MANIFEST).is_file():
         raise UsageError(f"there is no `{MANIFEST}` in `{settings.root.name}`", hint="make one with `interlock init`")
     resolved = resolve(tree)
-    loaded = load_parts(resolved.bundle, tree)
-    return resolved, loaded, read_lock(read_text(tree, LOCK)) if LOCK in tree.paths() else None
+    lock = read_lock(read_text(tree, LOCK)) if LOCK in tree.paths() else None
+    # What is locked was read strictly when it was locked.
+    locked = lock is not None and lock.digest == resolved.bundle.digest
+    return resolved, load_parts(resolved.bundle, tree, suites_later=locked), lock
 
 
 def open_desk(settings: Settings, records: Records, bench: WorkBench, progress: Progress) -> Desk:

@@ -22,7 +22,6 @@ from interlock.core.errors import DocumentError, TargetError
 from interlock.core.manifest import TargetSpec
 from interlock.core.score import Broken, Fault
 from interlock.core.suite import Case, Expect
-from interlock.patience import MAX_WAIT_S, PATIENCE, Patience
 
 CASE = Case(id="c1", input="hello", slices=("s",), expect=Expect(), source="test", lang="en")
 GOOD: dict[str, Any] = {
@@ -540,91 +539,20 @@ async def test_without_an_app_prompt_and_schema_of_the_bundle_are_asked(tmp_path
     assert (old.reply.output, old.reply.parse_ok) == (None, 0)
 
 
-async def test_a_live_chat_asks_again_only_after_transport_broke(serve: Serve) -> None:
-    seen: list[str] = []
-    answers = [429, 503, 200]
+@pytest.mark.parametrize(("status", "body", "kind"), [(429, "x", Broken.RATE_LIMIT), (503, "x", Broken.SERVER), (400, "x", Broken.PROTOCOL), (200, "{}", Broken.PROTOCOL), (200, "nan", Broken.PROTOCOL)])  # fmt: skip
+async def test_a_live_chat_asks_once_and_says_what_broke(serve: Serve, status: int, body: str, kind: Broken) -> None:
+    seen = []
 
     async def handler(request: web.Request) -> web.Response:
         seen.append(request.headers["Idempotency-Key"])
-        status = answers[len(seen) - 1]
-        if status != 200:
-            return web.Response(status=status, headers={"Retry-After": "0"})
-        return web.json_response({"choices": [{"message": {"content": "hi"}}]})
+        return web.Response(status=status, text=body, headers={"Retry-After": "7"})
 
-    chat = HttpChat(await serve(handler), backoff_s=0.01)
-    response = await chat({"messages": []}, key="k1")
-    assert response["choices"][0]["message"]["content"] == "hi"
-    assert seen == ["k1", "k1", "k1"]
-    await chat.close()
-
-
-@pytest.mark.parametrize(("status", "body", "kind", "tries"), [(503, "x", Broken.SERVER, 2), (400, "x", Broken.PROTOCOL, 1), (200, "{}", Broken.PROTOCOL, 1), (200, "nan", Broken.PROTOCOL, 1)])  # fmt: skip
-async def test_a_live_chat_gives_up_in_order(serve: Serve, status: int, body: str, kind: Broken, tries: int) -> None:
-    seen = []
-
-    async def handler(request: web.Request) -> web.Response:
-        seen.append(1)
-        return web.Response(status=status, text=body)
-
-    chat = HttpChat(await serve(handler), attempts=2, backoff_s=0.01)
+    chat = HttpChat(await serve(handler))
     fault = await broken(chat({}, key="k"))
     await chat.close()
-    assert (fault.broken, fault.retry, len(seen)) == (kind, False, tries)
-
-
-async def test_a_wait_that_is_asked_for_is_waited(serve: Serve) -> None:
-    times: list[float] = []
-
-    async def handler(request: web.Request) -> web.Response:
-        times.append(time.perf_counter())
-        if len(times) == 1:
-            return web.Response(status=429, headers={"Retry-After": "1"})
-        return web.json_response({"choices": [{"message": {"content": "hi"}}]})
-
-    chat = HttpChat(await serve(handler), backoff_s=0.01)
-    await chat({})
-    await chat.close()
-    assert times[1] - times[0] >= 0.95
-
-
-async def test_nobody_waits_longer_than_a_trial_may_and_what_was_asked_is_told(serve: Serve) -> None:
-    seen = []
-
-    async def handler(request: web.Request) -> web.Response:
-        seen.append(1)
-        return web.Response(status=429, headers={"Retry-After": "3600"})
-
-    chat = HttpChat(await serve(handler), backoff_s=0.01)
-    start = time.perf_counter()
-    fault = await broken(chat({}))
-    await chat.close()
-    assert time.perf_counter() - start < 2
-    assert (fault.broken, fault.retry, len(seen)) == (Broken.RATE_LIMIT, False, 1)
-    assert "3600 s" in fault.detail
-
-
-async def test_all_calls_of_a_trial_share_its_patience(serve: Serve) -> None:
-    async def handler(request: web.Request) -> web.Response:
-        return web.Response(status=429, headers={"Retry-After": "1"})
-
-    chat = HttpChat(await serve(handler), attempts=9, backoff_s=0.01)
-    token = PATIENCE.set(Patience(1.5))
-    start = time.perf_counter()
-    for _ in range(3):
-        await broken(chat({}))
-    assert time.perf_counter() - start < 1.9
-    PATIENCE.reset(token)
-    await chat.close()
-
-
-def test_waits_count_in_total_and_a_run_has_a_patience_of_its_own() -> None:
-    run = Patience(100)
-    first, second = Patience(MAX_WAIT_S, of=run), Patience(MAX_WAIT_S, of=run)
-    assert not first.take(MAX_WAIT_S + 1)
-    assert first.take(50)
-    assert second.take(50)  # at the same time as the first: the run waits once
-    assert not Patience(200, of=run).take(101)
-    assert not Patience(10).take(float("inf"))
+    assert (fault.broken, seen, fault.retry) == (kind, ["k"], kind in {Broken.RATE_LIMIT, Broken.SERVER})
+    assert fault.retry_after_s == (7 if fault.retry else 0)
+    assert fault.made == (kind not in {Broken.RATE_LIMIT} and status != 400)
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 429, 500])
@@ -647,7 +575,7 @@ async def test_a_key_that_an_endpoint_sends_back_is_told_to_nobody(
     told = await (failed(asked) if status == 200 else broken(asked))
     assert "***" in told.detail
     await target.close()
-    chat = HttpChat(url, key_env="APP_KEY", attempts=1)
+    chat = HttpChat(url, key_env="APP_KEY")
     fault = await broken(chat({}))
     await chat.close()
     for text in (told.detail, str(told), fault.detail, str(fault)):

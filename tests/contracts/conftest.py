@@ -11,18 +11,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from effect_world import ROLES, World
 from interlock.adapters.sql import (
     Database,
     SqlCallStore,
+    SqlEffectStore,
     SqlEvidenceStore,
     SqlLedger,
     SqlPointerStore,
     SqlTrialStore,
     open_database,
 )
-from interlock.ports import CallStore, EvidenceStore, Ledger, PointerStore, Signer, TrialStore
+from interlock.ports import CallStore, EffectStore, EvidenceStore, Ledger, PointerStore, Signer, TrialStore
 from interlock.testing import (
+    FixedClock,
     MemoryCallStore,
+    MemoryEffectStore,
     MemoryEvidenceStore,
     MemoryLedger,
     MemoryPointerStore,
@@ -39,6 +43,7 @@ class Stores:
     trials: TrialStore
     calls: CallStore
     signer: Signer
+    effects: EffectStore
 
 
 def _program(name: str) -> str | None:
@@ -64,7 +69,8 @@ def postgresql() -> Iterator[str]:
 
     data = str(folder / "data")
     run(initdb, "-D", data, "-U", "interlock", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}'"
+    # The disk is not what is tested here: a killed client loses nothing, and nobody pulls the plug.
+    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
     run(pg_ctl, "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start")
     try:
         yield f"postgresql://interlock@/postgres?host={folder}"
@@ -77,7 +83,10 @@ def _emptied(url: str) -> None:
     database = open_database(url)
     with database.write() as connection:
         connection.execute(
-            text("TRUNCATE facts, pointers, pointer_history, evidence, revocations, trials, calls, spending")
+            text(
+                "TRUNCATE facts, pointers, pointer_history, evidence, revocations, trials, calls, spending, switches, claims,"
+                " approvals, grants, budgets, budget_entries, budget_members, decision_records, record_heads"
+            )
         )
         connection.execute(text("UPDATE ledger_head SET seq = 0, hash = repeat('0', 64)"))
     database.close()
@@ -107,7 +116,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
         chain = MemoryLedger()
         yield Stores(
             chain, MemoryPointerStore(chain), MemoryEvidenceStore(signer, chain), MemoryTrialStore(), MemoryCallStore(),
-            signer,
+            signer, MemoryEffectStore(chain),
         )  # fmt: skip
         return
     url = f"sqlite:///{tmp_path}/facts.db"
@@ -117,6 +126,12 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
     opened = open_database(url)
     yield Stores(
         SqlLedger(opened), SqlPointerStore(opened), SqlEvidenceStore(opened, signer), SqlTrialStore(opened),
-        SqlCallStore(opened), signer,
+        SqlCallStore(opened), signer, SqlEffectStore(opened),
     )  # fmt: skip
     opened.close()
+
+
+@pytest.fixture
+def world(stores: Stores) -> World:
+    clock = FixedClock()
+    return World(stores.effects, clock, PlainSigner(ROLES, clock=clock))

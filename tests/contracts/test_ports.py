@@ -8,11 +8,22 @@ import pytest
 from interlock.adapters.dsse import Keyring
 from interlock.adapters.folder import FolderBlobStore, FolderTree
 from interlock.core.digest import FileEntry
-from interlock.ports import BlobStore, CallStore, EvidenceStore, Ledger, PointerStore, Signer, Tree, TrialStore
+from interlock.ports import (
+    BlobStore,
+    CallStore,
+    EffectStore,
+    EvidenceStore,
+    Ledger,
+    PointerStore,
+    Signer,
+    Tree,
+    TrialStore,
+)
 from interlock.services.shelf import ShelfTree
 from interlock.testing import (
     BlobStoreContract,
     CallStoreContract,
+    EffectStoreContract,
     EvidenceStoreContract,
     FixedClock,
     LedgerContract,
@@ -48,6 +59,10 @@ class Fixtures:
         return stores.calls
 
     @pytest.fixture
+    def effects(self, stores: Any) -> EffectStore:
+        return stores.effects
+
+    @pytest.fixture
     def signer(self, stores: Any) -> Signer:
         return stores.signer
 
@@ -69,6 +84,10 @@ class TestTrialStore(Fixtures, TrialStoreContract):
 
 
 class TestCallStore(Fixtures, CallStoreContract):
+    pass
+
+
+class TestEffectStore(Fixtures, EffectStoreContract):
     pass
 
 

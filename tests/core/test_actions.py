@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.core.actions import ActionMap, Label, seconds
+from interlock.core.actions import DEFAULT_BUDGET, ActionMap, Label, seconds
 from interlock.core.binding import bind
 from interlock.core.errors import InterlockError
+from interlock.core.pattern import whole_match
 from interlock.core.yaml_text import parse_yaml
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "billing-support" / "guardrails" / "actions.yaml"
@@ -72,12 +73,12 @@ def test_every_condition_of_the_closed_set_binds(condition: str) -> None:
         ("ttl: 30m", "ttl: soon", 8),
         ("tenant: same_as_session", "tenant: any", 7),
         ("retry: verify", "retry: always", 10),
-        (
-            "    ask: {when: {amount: {gt: 5000}}, approvers: {role: finance, count: 1, not: [requester]}, ttl: 30m}\n",
-            "",
-            3,
-        ),
-        ("    budget: {meter: amount, per: [tenant, principal], window: 24h, cap: 200000}\n", "", 3),
+        ("budget: {meter: amount,", "budget: {meter: distinct,", 9),
+        ("budget: {meter: amount,", "budget: {meter: calls, reserve: 5,", 9),
+        ("budget: {meter: amount,", "budget: {meter: distinct, of: other,", 3),
+        ("same_as_session, provenance", "same_as_session, when: {order_id: {same_as_session: model}}, provenance", 7),
+        ("    words: [refund]\n", "    escalate: {when: {other: {eq: x}}, queue: people}\n", 3),
+        ("    words: [refund]\n", "    harmless: {other: [x]}\n", 3),
         ("    words: [refund]\n", "    words: [refund]\n    then: x\n", 13),
     ],
 )
@@ -89,9 +90,59 @@ def test_what_the_shape_does_not_have_is_refused_at_its_place(old: str, new: str
     assert error.value.place.line == line
 
 
+MINIMAL = "actions: 1\nmap:\n  - {action: a.read, tool: t, effect: read}\n"
+
+
 def test_reading_needs_neither_budget_nor_idempotency() -> None:
-    text = "actions: 1\nmap:\n  - {action: a.read, tool: t, effect: read, args: {}, allow: {roles: [r], tenant: same_as_session}, ask: null}\n"
-    assert read(text).map[0].budget is None
+    (action,) = read(MINIMAL).map
+    assert action.budgets == ()
+    assert action.idempotency is None
+
+
+@pytest.mark.parametrize("effect", ["fetch", "write", "send", "money", "destructive", "credential"])
+def test_an_effect_without_a_budget_has_the_default_one_and_never_none(effect: str) -> None:
+    (action,) = read(MINIMAL.replace("effect: read", f"effect: {effect}")).map
+    assert action.budgets == (DEFAULT_BUDGET,)
+    assert action.ask is None
+
+
+@pytest.mark.parametrize(
+    ("effect", "audience", "control", "content"),
+    [
+        ("read", None, Label.MODEL, Label.MODEL),
+        ("fetch", None, Label.USER, Label.SYSTEM),
+        ("write", None, Label.ATTESTED, Label.ATTESTED),
+        ("send", None, Label.SYSTEM, Label.SYSTEM),
+        ("send", "external", Label.SYSTEM, Label.SYSTEM),
+        ("send", "internal", Label.ATTESTED, Label.ATTESTED),
+        ("money", None, Label.SYSTEM, Label.SYSTEM),
+        ("destructive", None, Label.USER, Label.SYSTEM),
+        ("credential", None, Label.USER, Label.SYSTEM),
+    ],
+)
+def test_an_effect_demands_its_sources_unless_the_map_says_otherwise(
+    effect: str, audience: str | None, control: Label, content: Label
+) -> None:
+    more = f", audience: {audience}" if audience else ""
+    entry = f"{{action: a.b, tool: t, effect: {effect}{more}, args: {{c: control, q: quantity, t: content}}}}"
+    (action,) = read(f"actions: 1\nmap:\n  - {entry}\n").map
+    assert [action.demands(name) for name in ("c", "t", "q", "unlisted")] == [control, content, Label.MODEL, control]
+    (own,) = read(f"actions: 1\nmap:\n  - {entry[:-1]}, allow: {{provenance: {{c: third_party}}}}}}\n").map
+    assert own.demands("c") is Label.THIRD_PARTY
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "^x|y$"])
+def test_a_pattern_cannot_hang(pattern: str) -> None:
+    matches = whole_match(pattern)
+    assert not matches("a" * 90_000 + "!")
+
+
+@pytest.mark.parametrize("pattern", ["(?=a)b", r"(a)\1", "(?<!a)b", "[", "a)|(b", "a{1000}{1000}{1000}", "x" * 501])
+def test_a_pattern_beyond_the_linear_class_is_refused_at_its_place(pattern: str) -> None:
+    with pytest.raises(InterlockError) as error:
+        read(MAP.replace("{gt: 5000}", f"{{matches: '{pattern}'}}"))
+    assert error.value.place is not None
+    assert error.value.place.line == 8
 
 
 @given(st.integers(1, 99_999_999), st.sampled_from("smhd"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from interlock.core import delivery
 from interlock.core.answer import AnswerPolicy
 from interlock.core.binding import bind
-from interlock.core.citation import Cite, Source
+from interlock.core.citations import Cite
 from interlock.core.delivery import (
     Abstained,
     AnswerJudge,
@@ -28,6 +28,7 @@ from interlock.core.delivery import (
     Weight,
 )  # fmt: skip
 from interlock.core.phrase import folded_words
+from interlock.core.retrieved import Source
 from interlock.core.yaml_text import parse_yaml
 
 POLICY = """answers: 1

@@ -4,7 +4,8 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from interlock.core.digest import (
@@ -220,3 +221,11 @@ def test_short_names_are_the_first_twelve_digits() -> None:
     digest = of_bytes(b"x")
     assert digest == "sha256:" + hashlib.sha256(b"x").hexdigest()
     assert short(digest) == digest[7:19]
+
+
+@given(values)
+@example(
+    {"\U0001f600": 1, "\uffee": 2, "\x7f": '\x1f\u2028"\\\b', "": [-0.0, 1e21, 1e-7, 1.0, 5e-324], "t": (True, None)}
+)
+def test_canonical_bytes_are_those_of_the_reference_implementation(value: Any) -> None:
+    assert canonical(value) == rfc8785.dumps(value)

@@ -193,3 +193,39 @@ def test_every_single_word_finding_is_the_word_at_its_place(words: list[str]) ->
     slow = {n for n, word in enumerate(words, start=1) if word in {"reimbursement", "approved"}}
     slow |= {n for n, pair in enumerate(pairwise(words), start=1) if pair == ("trouble", "slip")}
     assert {line for line, _ in found(Part.PROMPT, "x.md", text)} == slow
+
+
+SHARED_STATE = Glossary(
+    glossary=1,
+    terms=(
+        Term(term="ticket", means={"product": "a question", "support": "a row of the queue"}, owner="people"),
+        Term(term="refund", means="money back", owner="billing", synonyms=("money back",)),
+    ),
+    states=(
+        State(state="resolved", of="ticket", means="answered"),
+        State(state="resolved", of="refund", means="refunded"),
+        State(state="open", of="ticket", means="waits"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("We call it resolved when all is done.", [12]),
+        ("The ticket is resolved now.", []),
+        ("Your money back is resolved now.", []),
+        ("A ticket came in. Then it was resolved by us.", [31]),
+        ("The ticket is open now.", []),
+        ("resolved", []),
+    ],
+)
+def test_a_state_of_two_terms_says_of_which(text: str, columns: list[int]) -> None:
+    assert [f.column for f in lint_text(SHARED_STATE, Part.RETRIEVER, "kb/a.md", text)] == columns
+
+
+def test_a_term_may_mean_one_thing_for_each_audience_and_nothing_for_none() -> None:
+    assert lint_terms(SHARED_STATE) == []
+    for means in ({}, {"product": " "}, ""):
+        faulty = Glossary(glossary=1, terms=(Term(term="t", means=means, owner="o"),))
+        assert [path for path, _ in lint_terms(faulty)] == [("terms", 0, "means")]

@@ -81,7 +81,7 @@ def test_a_lock_that_is_no_text_is_an_error_with_its_place(checked: Feature, con
 
 
 def test_a_recording_that_is_no_text_is_an_error_with_its_place(feature: Feature) -> None:
-    feature.edit("interlock.yaml", "calls: record,", "calls: replay,")
+    feature.edit("interlock.yaml", "calls: record,", "calls: replay-strict,")
     feature.lock()
     (feature.root / "recordings").mkdir()
     (feature.root / "recordings/a.jsonl").write_bytes(b'{"recording": 1}\n\xff\n')
@@ -163,7 +163,7 @@ def test_lock_shows_no_control_character(feature: Feature) -> None:
 
 
 def test_no_hint_names_a_command_that_there_is_not() -> None:
-    known = {name for name, *_ in (*COMMANDS, *BUNDLE_COMMANDS)} | {"bundle", "config"}
+    known = {name for name, *_ in (*COMMANDS, *BUNDLE_COMMANDS)} | {"bundle", "config", "guard", "suite"}
     for path in (Path(__file__).parents[2] / "src").rglob("*.py"):
         for name in re.findall(r"(?<!`)`interlock ([a-z]+)", path.read_text()):
             assert name in known, f"{path.name}: `interlock {name}`"

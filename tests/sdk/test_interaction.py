@@ -7,11 +7,11 @@ import pytest
 
 from interlock.core.answer import AnswerPolicy
 from interlock.core.binding import bind
-from interlock.core.citation import Source
 from interlock.core.delivery import Abstained, AnswerJudge, Clarified, Code, Delivered, Escalated, Weight
 from interlock.core.guard_probe import CANARY
 from interlock.core.handoff import missing
 from interlock.core.phrase import folded_words
+from interlock.core.retrieved import Source
 from interlock.core.yaml_text import parse_yaml
 from interlock.sdk.interaction import Answers, Interaction
 

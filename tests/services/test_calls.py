@@ -11,7 +11,8 @@ from interlock.core.broken import BrokenRun, FailedRun
 from interlock.core.errors import CapError, DocumentError
 from interlock.core.manifest import Price
 from interlock.core.score import Broken, Fault
-from interlock.services.calls import RecordedChat, TrialChat, call_key, parse_recordings
+from interlock.services.calls import RecordedChat, TrialChat, call_key
+from interlock.services.recorder import parse_recordings
 from interlock.testing import FixedClock, MemoryCallStore
 
 PRICE = Price(as_of="2026-11-22", input_per_mtok_usd=1.0, output_per_mtok_usd=10.0)
@@ -47,7 +48,7 @@ def recording(request: Mapping[str, Any], content: str) -> str:
 
 async def test_each_mode_asks_exactly_what_it_should() -> None:
     recordings = parse_recordings([("r.jsonl", recording(ASK, "recorded"))])
-    for mode, asked in {"live": 2, "record": 1, "replay-or-live": 0, "replay": 0}.items():
+    for mode, asked in {"live": 2, "record": 1, "replay-or-live": 0, "replay-strict": 0}.items():
         live, store = Live(), MemoryCallStore()
         await trial(chat(mode, live, store, recordings=recordings))(ASK)
         await trial(chat(mode, live, store, recordings=recordings))(ASK)
@@ -56,7 +57,7 @@ async def test_each_mode_asks_exactly_what_it_should() -> None:
 
 async def test_replay_never_asks_and_a_miss_breaks_the_trial() -> None:
     live = Live()
-    one = trial(chat("replay", live, MemoryCallStore()))
+    one = trial(chat("replay-strict", live, MemoryCallStore()))
     with pytest.raises(BrokenRun) as caught:
         await one(ASK)
     assert caught.value.broken is Broken.RECORDING
@@ -87,7 +88,7 @@ async def test_two_trials_with_one_request_pay_once(mode: Any) -> None:
 
 async def test_a_replayed_call_counts_with_the_time_and_money_that_it_once_took() -> None:
     recordings = parse_recordings([("r.jsonl", recording(ASK, "x"))])
-    one = trial(chat("replay", None, MemoryCallStore(), recordings=recordings))
+    one = trial(chat("replay-strict", None, MemoryCallStore(), recordings=recordings))
     await one(ASK)
     assert (one.calls, one.replayed_s, one.paid_usd) == (1, 1.5, 0.0)
 
@@ -106,10 +107,31 @@ async def test_the_cap_is_kept_before_the_call_and_never_after() -> None:
     assert len(live.keys) == 20 - broken
 
 
+async def test_what_was_spent_before_counts_and_is_added_up_once() -> None:
+    class Counting(MemoryCallStore):
+        sums = 0
+
+        def spent(self, run: str) -> float:
+            self.sums += 1
+            return super().spent(run)
+
+    store = Counting()
+    store.reserve("sha256:before", "r", 0.9985, at=FixedClock().now())
+    own = chat("live", Live(), store, price=PRICE, cap_usd=1.0)
+    for number in range(5):  # each settles for 0.00021 of the 0.0011 that it reserves
+        request = trial(own)({**ASK, "seed": number})
+        if number < 2:
+            await request
+        else:
+            with pytest.raises(BrokenRun, match="would pass 1"):
+                await request
+    assert store.sums == 1
+
+
 def test_a_cap_without_a_price_starts_nothing() -> None:
     with pytest.raises(CapError):
         chat("record", Live(), MemoryCallStore(), cap_usd=1.0)
-    chat("replay", Live(), MemoryCallStore(), cap_usd=1.0)
+    chat("replay-strict", Live(), MemoryCallStore(), cap_usd=1.0)
 
 
 @pytest.mark.parametrize(("made", "kept"), [(True, True), (False, False)])
@@ -142,7 +164,7 @@ async def test_a_call_that_was_cut_off_is_sent_again_under_its_own_key_and_stays
 
 async def test_a_recording_of_another_request_under_the_same_key_is_refused() -> None:
     row = {"key": call_key("f", ASK), "request": {**ASK, "seed": 1}, "response": {}}
-    own = chat("replay", None, MemoryCallStore(), recordings=parse_recordings([("r", json.dumps(row))]))
+    own = chat("replay-strict", None, MemoryCallStore(), recordings=parse_recordings([("r", json.dumps(row))]))
     with pytest.raises(BrokenRun, match="another request"):
         await trial(own)(ASK)
 

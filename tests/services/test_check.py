@@ -16,7 +16,9 @@ def reading(part: str, *, measurable: bool = False) -> set[str]:
     return {
         check.id
         for check in CATALOGUE
-        if Part(part) in check.reads and "live" not in check.inputs and (check.instrument or not measurable)
+        if Part(part) in check.reads
+        and "live" not in check.inputs
+        and (check.instrument not in (None, "mutation") or not measurable)
     }
 
 

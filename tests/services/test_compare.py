@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -244,7 +245,7 @@ def test_a_bad_row_is_refused_with_file_and_line(bad: str, says: str) -> None:
         (b'{"case": "a"}', "a.json", r"a\.json:1.*array"),
         (b"\xff\xfe", "a.jsonl", r"a\.jsonl:1.*UTF-8"),
         (b"plain", "a.jsonl.gz", "gzip"),
-        (gzip.compress(b"x" * 100)[:-9], "a.jsonl.gz", "gzip"),
+        (gzip.compress(b"x" * 100, mtime=0)[:-9], "a.jsonl.gz", "gzip"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_name(content: bytes, file: str, says: str) -> None:
@@ -292,3 +293,157 @@ def test_a_release_never_fails_against_itself(rows: list[Any]) -> None:
     found = compare(results(rows), results(rows))
     assert found.verdict is Word.HOLD  # too few cases to pass, too, at 31 of them
     assert all(one["verdict"] == "owed" for one in found.to_json()["slices"])
+
+
+# ── two runs of one version ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def of_release(rows: Sequence[dict[str, Any]], **named: str) -> list[dict[str, Any]]:
+    return [{**row, **named} for row in rows]
+
+
+@pytest.mark.parametrize("named", [{"release": "m-0613"}, {"version": "7"}, {"release": "m", "version": "7"}])
+def test_two_runs_of_one_version_are_drift_and_never_blocked(named: dict[str, str]) -> None:
+    before = of_release([*passes("billing", 40), *passes("chat", 100, 100)], **named)
+    after = of_release([*passes("billing", 30, 10), *passes("chat", 130, 70)], **named)
+    found = compare(results(before), results(after))
+    assert (found.verdict, found.exit_code, found.drift) == (Word.HOLD, 3, True)
+    assert (of(found, "billing")["verdict"], of(found, "billing")["moved"]) == ("fail", "down")
+    assert of(found, "chat")["moved"] == "up"
+    document = found.to_json()
+    assert (document["kind"], document["release"]) == ("drift", " ".join(named.values()))
+    assert (document["discordance"]["flipped"], document["discordance"]["n"]) == (40, 240)
+    text = "\n".join(compare_lines(document))
+    assert "drift between two runs of" in text
+    assert "would be blocked by billing" in text
+    assert "plan --discordance 0.167" in text
+    assert "got worse" not in text
+
+
+def test_another_version_or_none_is_a_change_unless_somebody_says_otherwise() -> None:
+    before, after = passes("billing", 40), passes("billing", 30, 10)
+    assert compare(results(before), results(after)).verdict is Word.BLOCKED
+    other = compare(results(of_release(before, release="a")), results(of_release(after, release="b")))
+    assert (other.verdict, other.drift, other.release) == (Word.BLOCKED, False, None)
+    partly = compare(
+        results([*of_release(before, release="a")]), results([*of_release(after[:5], release="a"), *after[5:]])
+    )
+    assert partly.verdict is Word.BLOCKED
+    said = compare(results(before), results(after), Terms(same_version=True))
+    assert (said.verdict, said.drift) == (Word.HOLD, True)
+    same = of_release(before, release="a"), of_release(after, release="a")
+    assert compare(results(same[0]), results(same[1]), Terms(same_version=False)).verdict is Word.BLOCKED
+
+
+def test_a_version_that_stood_still_is_ready() -> None:
+    same = results(of_release(passes("billing", 60), release="a"))
+    found = compare(same, same)
+    assert (found.verdict, found.drift) == (Word.READY, True)
+    assert "no slice is shown to have moved" in compare_lines(found.to_json())[0]
+
+
+def test_slices_that_nobody_declared_warn_and_decide_nothing() -> None:
+    before = [*passes("billing", 60), *passes("odd", 40), *passes("even", 40)]
+    after = [*passes("billing", 60), *passes("odd", 30, 10), *passes("even", 40)]
+    found = compare(results(before), results(after), Terms(critical=frozenset({"billing"})))
+    assert found.verdict is Word.READY
+    assert of(found, "billing")["q"] is None
+    assert of(found, "odd")["q"] == pytest.approx(2 * 0.5**10)
+    assert of(found, "even")["q"] == 1
+    assert any("odd" in line and "warns, q = 0.002" in line for line in compare_lines(found.to_json()))
+
+
+def test_a_slice_that_nobody_declared_costs_the_declared_ones_nothing() -> None:
+    """Holm's correction is over what was declared before the run, not over every name that occurs."""
+    before = [*passes("billing", 40), *(row for n in range(9) for row in passes(f"other-{n}", 40))]
+    after = [*passes("billing", 34, 6), *(row for n in range(9) for row in passes(f"other-{n}", 40))]
+    wide = {"billing": 0.3}
+    alone = compare(results(before), results(after), Terms(margins=wide, critical=frozenset({"billing"})))
+    assert of(alone, "billing")["p_holm"] == pytest.approx(0.5**6)
+    assert of(compare(results(before), results(after), Terms(margins=wide)), "billing")["p_holm"] == pytest.approx(
+        10 * 0.5**6
+    )
+
+
+def test_repeats_show_what_wavers_and_a_second_view_of_the_change() -> None:
+    rows = [
+        {"case": f"c{case}", "slice": "s", "trial": trial, "passed": case > 3 or trial < case}
+        for case in range(30)
+        for trial in range(4)
+    ]
+    found = compare(results(rows), results(rows)).to_json()
+    repeats = found["repeats"]["before"]
+    assert (repeats["cases"], repeats["flaky"]) == (30, 3)
+    assert repeats["pass_hat"][3] == pytest.approx(26 / 30)
+    assert {one["case"] for one in repeats["flaky_cases"]} == {"c1", "c2", "c3"}
+    (low, high) = found["slices"][0]["bca"]
+    assert low <= 0 <= high
+    text = "\n".join(compare_lines(found))
+    assert "a second view (bootstrap)" in text
+    assert "3 of 30 cases waver" in text
+    assert compare(results(passes("s", 9)), results(passes("s", 9))).to_json()["repeats"] is None
+
+
+# ── published runs ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+SHARED = Path(os.environ.get("INTERLOCK_SHARED_DATA") or Path(__file__).parents[2] / "../shared/data")
+
+
+def published(name: str) -> list[dict[str, Any]]:
+    path = SHARED / name
+    if not path.is_file():
+        pytest.skip(f"the public data set {name} is not here; INTERLOCK_SHARED_DATA names its folder")
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def answers(name: str, release: str) -> Results:
+    return results(
+        [
+            {"case": row["task_id"], "slice": row["slice"], "passed": row["passed"], "release": row["release"]}
+            for row in published(f"releases/{name}.jsonl.gz")
+            if row["release"] == release
+        ],
+        f"{release}.jsonl",
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("mistral-large-2407-FC-Auto", "mistral-large-2407-FC-Any"),
+        ("gpt-4-0613-FC", "mistral-large-2407-FC-Any"),
+        ("gpt-4-turbo-2024-04-09-FC", "gpt-4o-2024-05-13-FC"),
+    ],
+)
+def test_published_releases_are_blocked_by_calls_that_must_not_be_made(before: str, after: str) -> None:
+    found = compare(answers("bfcl_answers", before), answers("bfcl_answers", after))
+    assert found.verdict is Word.BLOCKED
+    assert [one.decision.slice for one in found.slices if one.decision.verdict == "fail"] == ["must_not_call"]
+    if before == "gpt-4-0613-FC":
+        assert (found.overall.decision.fixed, found.overall.decision.broke) == (385, 232)
+
+
+@pytest.mark.parametrize("release", ["gpt-4-0613-FC", "gpt-4-turbo-2024-04-09-FC", "gpt-4o-2024-05-13-FC"])
+def test_two_published_runs_of_one_release_are_drift(release: str) -> None:
+    found = compare(answers("bfcl_answers_earlier_run", release), answers("bfcl_answers", release))
+    assert found.drift
+    assert found.verdict is not Word.BLOCKED
+    assert 0.02 < (found.flips.rate or 0) < 0.06
+
+
+def test_trial_against_trial_of_one_agent_never_fails() -> None:
+    rows = published("runs/tau_airline_gpt4o_16tasks.jsonl.gz")
+    trials = [
+        results(
+            [
+                {"case": row["task_id"], "slice": row["slices"]["intent"], "passed": row["passed"], "trial": trial}
+                for row in rows
+                if row["trial"] == trial
+            ]
+        )
+        for trial in range(4)
+    ]
+    for before in trials:
+        for after in trials:
+            assert compare(before, after).verdict is Word.HOLD

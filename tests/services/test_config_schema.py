@@ -25,8 +25,20 @@ FILES = {
 }
 
 
+OWN: dict[str, Any] = {
+    "traffic": {"profile": "chat, one quarter", "as_of": "2026-10-31", "counts": {"refunds": 120, "privacy": 9}},
+    "calibration": {
+        "calibration": 1, "judge": "helpful", "model": "somebody/judge-2026-05-01", "prompt": "sha256:" + "0a" * 32,
+        "rubric": "sha256:" + "0b" * 32, "rows": [{"case": "a", "rater": "ines", "human": True, "judge": False}],
+    },
+}  # fmt: skip
+"""Formats that the example has no file of."""
+
+
 def documents(kind: str) -> Iterator[Any]:
-    if kind == "case":
+    if kind in OWN:
+        yield OWN[kind]
+    elif kind == "case":
         for path in sorted(EXAMPLE.glob("evals/cases/*.jsonl")):
             yield from (row.value for row in parse_jsonl(path.read_text(), path.name))
     else:
@@ -95,6 +107,11 @@ def _set(*path: str | int, to: Any) -> Callable[[Any], None]:
         ("actions", _set("map", 0, "effect", to="delete")),
         ("actions", _set("map", 0, "allow", "tenant", to="any")),
         ("answers", _set("evidence", "threshold", to=2)),
+        ("traffic", _set("counts", "refunds", to=-1)),
+        ("traffic", _set("counts", "refunds", to=1.5)),
+        ("calibration", _set("rows", 0, "human", to="yes")),
+        ("calibration", _set("prompt", to="v1")),
+        ("calibration", _set("rows", to=[])),
         ("operations", _set("on_parse_failure", to="answer")),
         ("operations", _set("alerts", 0, "no_data", to="ignore")),
     ],

@@ -137,7 +137,7 @@ async def test_a_broken_run_never_passes_and_only_transport_is_asked_again(kind:
     assert result.passed() is None
     assert result.trials[0].broken is kind
     assert target.asked["c1", 0] == (2 if kind in {Broken.REFUSED, Broken.RATE_LIMIT, Broken.SERVER} else 1)
-    assert run.truncated == (kind is Broken.CAP)
+    assert run.truncated == (kind in {Broken.CAP, Broken.DEADLINE})
     assert run.results["gold/c0"].passed() is True
 
 
@@ -238,6 +238,10 @@ async def test_each_repeat_is_asked_and_each_trial_has_a_trace_of_its_own() -> N
     assert set(target.asked.values()) == {1}
     plan = plan_run(LOADED, [suite(4)], upstream=UPSTREAM, trials=trials, run=RunSpec(repeats=3, cost_cap_usd=1.0))
     assert (plan.asked, plan.reused, plan.cost_max_usd) == (3, 9, 1.0)
+    assert plan.seconds is not None
+    assert plan.seconds < 1
+    slow = plan_run(LOADED, [suite(4)], upstream=UPSTREAM, trials=trials, run=RunSpec(repeats=3, rpm=1))
+    assert slow.seconds == 180.0
 
 
 async def test_a_target_that_costs_too_much_ends_the_run_as_truncated() -> None:
@@ -258,9 +262,10 @@ import importlib.util
 spec = importlib.util.spec_from_file_location("me", {me!r}); me = importlib.util.module_from_spec(spec); spec.loader.exec_module(me)
 from interlock.adapters.targets import open_target
 from interlock.core.manifest import TargetSpec
+from interlock.services.limiter import Limiter
 async def main():
     target = open_target(TargetSpec(kind="http", url={url!r}), me.Path())
-    run = await me.go(target, me.SqlTrialStore(me.open_database({db!r})), me.suite(300), run=me.RunSpec(concurrency=4))
+    run = await me.go(target, me.SqlTrialStore(me.open_database({db!r})), me.suite(300), run=me.RunSpec(concurrency=4), limiter=Limiter(most=4, rpm=60_000))
     print(len(run.results), sum(r.passed() is True for r in run.results.values()), run.reused)
     await target.close()
 asyncio.run(main())
@@ -269,10 +274,15 @@ asyncio.run(main())
 
 async def test_killed_and_started_again_nothing_stored_is_asked_again(tmp_path: Path) -> None:
     asked: Counter[str] = Counter()
+    refused: set[str] = set()
     half = asyncio.Event()
 
     async def handler(request: web.Request) -> web.Response:
-        asked[request.headers["Idempotency-Key"]] += 1
+        key = request.headers["Idempotency-Key"]
+        if len(asked) % 40 == 39 and key not in refused:
+            refused.add(key)
+            return web.Response(status=429, headers={"Retry-After": "0"})
+        asked[key] += 1
         if len(asked) >= 150:
             half.set()
         await asyncio.sleep(0.004)
@@ -299,6 +309,7 @@ async def test_killed_and_started_again_nothing_stored_is_asked_again(tmp_path: 
     async with asyncio.timeout(40):
         said, _ = await again.communicate()
     await runner.cleanup()
+    assert refused
     assert said.split() == [b"300", b"300", str(len(stored)).encode()]
     assert all(asked[key] == 1 for key in stored)  # what was stored was not asked again
     assert set(asked) == set(keys.values())  # what was in flight was asked again under its own key, not a new one

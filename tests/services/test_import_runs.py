@@ -241,11 +241,14 @@ async def test_rows_of_any_harness_can_be_imported(tmp_path: Path) -> None:
     out = tmp_path / "out"
     report = import_runs("rows", [write(tmp_path / "nightly.jsonl", rows)], out, release="v2")
     suite = suite_in(out, "nightly")
-    assert [case.id for case in suite.cases] == ["a", "b"]
+    assert [case.id for case in suite.cases] == ["a", "b", "c"]
     assert (await replay(out, "recordings/v2.jsonl", suite.cases[0])).reply.text == "answer"
     with pytest.raises(BrokenRun):
         await replay(out, "recordings/v2.jsonl", suite.cases[1])
-    assert finding(report, "status `missing`")["items"] == ["nightly.jsonl:3"]
+    with pytest.raises(BrokenRun, match="no recorded reply"):
+        await replay(out, "recordings/v2.jsonl", suite.cases[2])
+    statuses = [row.status for row in read_results((out / "results/v2.jsonl").read_bytes(), "v2").rows]
+    assert statuses == ["scored", "error", "missing"]
     assert finding(report, "a grade without a verdict")["items"][0].startswith("nightly.jsonl:4")
     assert finding(report, "`tokens`")["count"] == 1
 
@@ -264,7 +267,7 @@ def test_importing_twice_changes_nothing_and_never_overwrites(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda s, o: import_runs("inspect", [s], o), "unknown format `inspect`"),
+        (lambda s, o: import_runs("spreadsheet", [s], o), "unknown format `spreadsheet`"),
         (lambda s, o: import_runs("bfcl", [s], o), "keeps its tasks apart"),
         (lambda s, o: import_runs("tau", [], o), "no file"),
         (lambda s, o: import_runs("tau", [s], o, release="agent-9"), "no run fits"),
@@ -304,7 +307,10 @@ def test_a_reply_without_a_verdict_is_no_pass() -> None:
 
 
 def test_every_format_says_what_it_is() -> None:
-    assert set(FORMATS) == {"tau", "bfcl", "rows"}
+    assert set(FORMATS) == {
+        "promptfoo", "inspect", "openai-evals", "deepeval", "langsmith", "mlflow", "ragas", "table", "junit", "gen-ai",
+        "tau", "bfcl", "rows",
+    }  # fmt: skip
     assert all(one.summary for one in FORMATS.values())
 
 

@@ -43,6 +43,20 @@ def test_every_part_is_read_into_its_own_value(small_feature: Any) -> None:
     assert loaded.text("prompts/system.md") == "Answer from the articles.\nCite them.\n"
 
 
+def test_suites_that_are_read_later_are_the_same_and_just_as_strict(small_feature: Any) -> None:
+    bundle = resolve(small_feature).bundle
+    later = load_parts(bundle, small_feature, suites_later=True)
+    assert list(later.suites) == list(load(small_feature).suites)
+    assert (len(later.suites), later.suites[0].name, [one.name for one in later.suites[:1]]) == (1, "gold", ["gold"])
+    bad = small_feature.edited("evals/cases/gold-1.jsonl", '"source"', '"sauce"')
+    loaded = load_parts(resolve(bad).bundle, bad, suites_later=True)
+    assert loaded.release.feature == "kiosk/helper"  # what has nothing to do with the cases is there
+    for _ in range(2):
+        with pytest.raises(ManyErrors) as caught:
+            list(loaded.suites)
+        assert {type(fault) for fault in caught.value.errors} == {type(fault) for fault in faults(bad)}
+
+
 def test_environments_stand_in_the_order_of_exposure(small_feature: Any) -> None:
     tree = small_feature.edited("interlock.yaml", "  staging:", "  zoo:")
     assert list(load(tree).release.environments) == ["zoo", "production"]

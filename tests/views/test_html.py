@@ -10,9 +10,9 @@ import pytest
 from interlock.core.digest import of_bytes
 from interlock.core.manifest import Stage
 from interlock.core.verdict import Verdict, Word
-from interlock.views.charts import slice_drawing, slice_sentence, strip_drawing
+from interlock.views.charts import strip_drawing
 from interlock.views.html import html_text
-from interlock.views.page import ReportPage, SliceRow, slice_rows
+from interlock.views.page import ReportPage, slice_rows
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -71,7 +71,7 @@ def test_a_reader_who_cannot_see_it_can_use_it(page: ReportPage) -> None:
     assert len(seen.all("table")) == len(seen.all("caption")) > 8
     assert all(attrs.get("scope") in {"col", "row"} for attrs in seen.all("th"))
     drawings = seen.all("svg")
-    assert len(drawings) == len(slice_rows(page.verdict)) + 1
+    assert len(drawings) == len(seen.all("figure")) == len(seen.all("figcaption")) == 3
     assert all(attrs["role"] == "img" and str(attrs["aria-label"]).endswith(".") for attrs in drawings)
     assert seen.all("html")[0]["lang"] == "en"
     assert next(attrs for attrs in seen.all("a") if attrs.get("class") == "skip")["href"] == "#content"
@@ -85,20 +85,15 @@ def test_no_rate_without_its_n(page: ReportPage) -> None:
     for row in rows:
         assert row.rate is not None
         assert f"{row.passes} of {row.n} {100 * row.rate:.1f} %" in text
-        assert f"{row.passes} of {row.n} right" in slice_sentence(row)
         for floor in row.floors:
             assert f"{floor.scorer}: {floor.passes} of {floor.n}, floor {100 * floor.floor:.1f} %" in text
 
 
-def test_a_slice_in_which_nothing_ran_shows_no_rate() -> None:
-    empty = SliceRow("gold", "s", "", True, None, 0, 0, 3, 0.0, 1.0, (), ())
-    assert slice_sentence(empty) == "s: no case ran."
-    assert "circle" not in slice_drawing(empty)
-
-
 def test_every_reading_is_a_mark_with_a_letter_and_a_row(page: ReportPage) -> None:
     drawing = strip_drawing(page.readings)
-    letters = re.findall(r"<text[^>]*>(.)</text>", drawing)
+    letters = re.findall(r'<text class="letter"[^>]*>(.)</text>', drawing)
+    counts = re.findall(r'<text class="open"[^>]*>(\d+)</text>', drawing)
+    assert counts == [str(len(reading.blocking)) for reading in page.readings]
     assert letters == [reading.word[0] for reading in page.readings]
     text = html_text(page)
     assert all(f">{reading.at:%Y-%m-%d %H:%M} UTC</th>" in text for reading in page.readings)

@@ -69,7 +69,7 @@ async def _routed(
         return _safe_path(parts, draft, lang)
     hits, evidence = find(parts, terms, draft.intent)
     draft.retrieved = [retrieved(hit) for hit in hits] + _planted(parts, terms, context)
-    needed = max(threshold(parts.answers, draft.intent), float(parts.settings["threshold"]))
+    needed = threshold(parts.answers, draft.intent)
     if draft.intent in NOT_ABOUT_US:
         needed = max(needed, float(parts.settings["off_topic_threshold"]))
     done = tools.work(question, terms, session, parts.tools)

@@ -90,7 +90,7 @@ def begin(base_url: str | None) -> None:
         manifest = DEMO / "interlock.yaml"
         text = manifest.read_text(encoding="utf-8")
         text = text.replace('call: "app.assistant:answer"}', f'call: "app.assistant:answer", url: "{base_url}"}}', 1)
-        text = text.replace("concurrency: 8", "concurrency: 1").replace("calls: replay", "calls: record")
+        text = text.replace("concurrency: 8", "concurrency: 1").replace("calls: replay-strict", "calls: record")
         manifest.write_text(text, encoding="utf-8")
 
 

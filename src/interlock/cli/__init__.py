@@ -29,6 +29,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("init", "interlock.cli.init:init", "Describe a feature: find its parts, ask the stakes, write what is missing."),
     ("lock", "interlock.cli.lock:lock", "Pin the bytes of all parts in interlock.lock."),
     ("check", "interlock.cli.check:check", "Measure what is owed and print the verdict."),
+    ("plan", "interlock.cli.plan:plan", "Before a run: what the cases can show, how many are enough, what it costs."),
     (
         "explain",
         "interlock.cli.explain:explain",
@@ -47,7 +48,14 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
         "interlock.cli.promote:promote",
         "Plan to make the bundle live; applies at once where nobody has to approve.",
     ),
-    ("approve", "interlock.cli.promote:approve", "Approve a plan; somebody who is not its author."),
+    ("approve", "interlock.cli.promote:approve", "Approve a plan or an effect; somebody who did not ask for it."),
+    (
+        "approvals",
+        "interlock.cli.approvals:approvals",
+        "Effects that wait for a person, and where each value came from.",
+    ),
+    ("reject", "interlock.cli.approvals:reject", "Refuse an effect that waits."),
+    ("grant", "interlock.cli.grant:grant", "Approve a few effects in advance, list the grants, or take one back."),
     ("apply", "interlock.cli.promote:apply", "Make an approved plan live."),
     ("status", "interlock.cli.status:status", "Which bundle is live, since when, on whose word."),
     ("rollback", "interlock.cli.rollback:rollback", "Go back at once: the whole bundle, or one part of it."),
@@ -62,6 +70,28 @@ BUNDLE_COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("export", "interlock.cli.bundle:export", "Write the bundle, its evidence and verdict into one archive."),
 )
 
+SUITE_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("import", "interlock.cli.suite_import:import_suite", "Conversations become cases that a person completes."),
+    ("gaps", "interlock.cli.suite:gaps", "What to write next, and how many: what blocks most first."),
+    ("mutate", "interlock.cli.suite:mutate", "Break the bundle part by part and see whether the suites notice."),
+)
+
+GUARD_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("unknowns", "interlock.cli.guard:unknowns", "Effects of which nobody knows whether they happened."),
+    ("settle", "interlock.cli.guard:settle", "Say, as a person, whether an effect happened."),
+    (
+        "verify-records",
+        "interlock.cli.guard:verify_records",
+        "Walk the chain of decision records, and sum up the budgets.",
+    ),
+    ("replay", "interlock.cli.policy:replay", "Judge recorded calls under another policy: which verdicts flip."),
+    ("diff", "interlock.cli.policy:diff", "What another policy would allow, ask or deny otherwise."),
+)
+
+GLOSSARY_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("lint", "interlock.cli.glossary:lint", "Where the bundle's texts leave the glossary."),
+)
+
 ANSWER_COMMANDS: tuple[tuple[str, str, str], ...] = (
     (
         "score",
@@ -71,6 +101,14 @@ ANSWER_COMMANDS: tuple[tuple[str, str, str], ...] = (
 )
 TUNE_COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("abstention", "interlock.cli.tune:abstention", "Choose evidence thresholds on labelled answers, and prove them."),
+)
+
+DRILL_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("handoff", "interlock.cli.drill:handoff", "Send real handoffs and wait until their teams acknowledge them."),
+)
+HANDOFF_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("list", "interlock.cli.handoff:list_handoffs", "The handoffs that were sent, and who acknowledged them."),
+    ("ack", "interlock.cli.handoff:ack", "Say that you have a handoff; your key signs it."),
 )
 
 
@@ -83,8 +121,9 @@ EXIT_CODES = (
 def overview() -> str:
     """The first page of help. Written from the table of commands, because importing a parser costs more than it."""
     groups = (
-        ("Judge", ("init", "lock", "check", "explain", "report", "history", "waive")),
+        ("Judge", ("init", "lock", "plan", "check", "explain", "report", "history", "waive")),
         ("Go live and back", ("promote", "approve", "apply", "status", "rollback")),
+        ("Effects", ("approvals", "approve", "reject", "grant")),
         ("Without a bundle", ("compare", "import")),
     )
     help_of = {name: text for name, _, text in COMMANDS}
@@ -96,6 +135,11 @@ def overview() -> str:
         f"  {'answers':<10} score: lay recorded answers over their sources, without a bundle.",
         f"  {'tune':<10} abstention: evidence thresholds from labelled answers, with a proof.",
         f"  {'bundle':<10} {', '.join(name for name, _, _ in BUNDLE_COMMANDS)}: look into a bundle.",
+        f"  {'suite':<10} {', '.join(name for name, _, _ in SUITE_COMMANDS)}: make suites, see what they lack, and whether they can fail.",
+        f"  {'guard':<10} {', '.join(name for name, _, _ in GUARD_COMMANDS)}: the tool guard's policy, and what it recorded.",
+        f"  {'glossary':<10} lint: where texts leave the domain's words.",
+        f"  {'drill':<10} handoff: rehearse that people really take over.",
+        f"  {'handoff':<10} list, ack: what was handed over to people, and who has it.",
         f"  {'config':<10} schema: JSON Schema of the file formats, for editors.",
         f"  {'keys':<10} {help_of['keys']}",
         "",
@@ -115,7 +159,7 @@ def build() -> "App":
         help="Is this release bundle safe to operate?",
         version=__version__,
         help_format="plaintext",
-        help_epilogue=EXIT_CODES,
+        help_epilogue=" ".join(EXIT_CODES.split()),  # wrapped by the terminal
         result_action="return_value",
         suppress_keyboard_interrupt=False,  # `run` says what was kept
     )
@@ -126,7 +170,12 @@ def build() -> "App":
         bundle.command(target, name=name, help=help)
     app.command(bundle)
     for group, help, commands in (
+        ("suite", "The suites: make them, what they lack, whether they can fail.", SUITE_COMMANDS),
+        ("guard", "The tool guard: its policy, and what it recorded.", GUARD_COMMANDS),
+        ("glossary", "The words of the domain: lint.", GLOSSARY_COMMANDS),
         ("answers", "Recorded answers and their sources: score.", ANSWER_COMMANDS),
+        ("drill", "Rehearsals that leave evidence: handoff.", DRILL_COMMANDS),
+        ("handoff", "What was handed over to people: list, ack.", HANDOFF_COMMANDS),
         ("tune", "Choose what the policy leaves open: abstention.", TUNE_COMMANDS),
     ):
         own = App(name=group, help=help, help_format="plaintext")
@@ -185,6 +234,8 @@ EXIT_OF: dict[str, int] = {
     "promotion.waits": Exit.WAITS,
     "rollback.constraint": Exit.BLOCKED,
     "cap": Exit.HOLD,
+    "effect.approval": Exit.BLOCKED,
+    "effect.settlement": Exit.BLOCKED,
 }
 """Errors that are a verdict rather than wrong usage."""
 

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from interlock.cli.session import note
 from interlock.core.errors import UsageError
+from interlock.scorers import support_scorer
 from interlock.services.answer_evaluation import SPLITS, Evaluation
 from interlock.services.answer_rows import read_answers, score_row, scored_json
 from interlock.views.answers import evaluation_lines
@@ -24,6 +25,9 @@ def score(
         bool, Parameter(negative="", help="Also say how well support tells labelled answers apart, by dataset.")
     ] = False,
     budget: Annotated[float, Parameter(help="Unsupported answers among the delivered, at most: 0.05 is 5 %.")] = 0.05,
+    scorer: Annotated[
+        str | None, Parameter(help="Another scorer of evidence that an installed package offers.")
+    ] = None,
     out: Annotated[Path | None, Parameter(help="Write the lines there instead of to stdout.")] = None,
 ) -> int:
     """Lay each answer over its sources and print one JSON line a row: support in [0, 1], findings with their place.
@@ -33,11 +37,11 @@ def score(
     """
     if not 0 < budget < 1:
         raise UsageError(f"a budget of `{budget}` is none", hint="a share between 0 and 1: 0.05 is 5 %")
-    evaluation = Evaluation()
+    evaluation, asked = Evaluation(), support_scorer(scorer)
     with _writing(out) as stream:
         for row in read_answers(rows):
-            support = score_row(row)
-            stream.write(json_.dumps(scored_json(row, support), ensure_ascii=False) + "\n")
+            support = score_row(row, asked)
+            stream.write(json_.dumps(scored_json(row, support, asked.name), ensure_ascii=False) + "\n")
             if evaluate:
                 evaluation.add(row, support.score, frozenset(doubt.kind.value for doubt in support.doubts))
         if evaluate:

@@ -25,11 +25,12 @@ from interlock.cli.session import (
     show_json,
 )  # fmt: skip
 from interlock.core.digest import short
+from interlock.core.errors import UsageError
 from interlock.core.rules import Standing
 from interlock.core.verdict import Outcome
-from interlock.services.check import CheckPlan, CheckRun, check_static, plan_check
+from interlock.services.check import CheckPlan, CheckRun, Desk, check_static, measurer_of, plan_check
 from interlock.services.check import check as run_check
-from interlock.services.shelf import resolve_digest
+from interlock.services.shelf import keep, resolve_digest
 from interlock.settings import read_settings
 from interlock.views.json_ import verdict_document
 from interlock.views.page import RunSummary
@@ -48,6 +49,10 @@ def check(
     ] = False,
     again: Annotated[bool, Parameter(negative="", help="Ask everything anew, also what is still fresh.")] = False,
     ways_back: Annotated[bool, Parameter(negative="", help="Also prove each single-part way back.")] = False,
+    aa: Annotated[
+        bool,
+        Parameter(negative="", help="Only run the bundle against itself: how many cases flip though nothing changed."),
+    ] = False,
     against: Annotated[
         Bundle, Parameter(help="Compare with this bundle (first digits of a digest) instead of what is live.")
     ] = None,
@@ -72,6 +77,9 @@ def check(
         environments = [env] if env else list(desk.loaded.release.environments)
         if plan:
             return _plan(plan_check(desk, environments, again=again), json=json)
+        if aa:
+            with measuring(settings):
+                return _against_itself(desk, json=json)
         with measuring(settings):
             before = plan_check(desk, environments, again=again)
             if not quiet and not json and before.asked:
@@ -98,9 +106,36 @@ def check(
         return exit_of(verdict)
 
 
+def _against_itself(desk: Desk, *, json: bool) -> int:
+    """An A/A run: what a release that changed nothing would look like to the gate."""
+    if not desk.locked:
+        raise UsageError("the bundle is not locked", hint="interlock lock")
+    keep(desk.records, desk.loaded.bundle, desk.loaded.tree)
+    found, spent = asyncio.run(measurer_of(desk).against_itself(desk.loaded))
+    if json:
+        show_json({"schema": "interlock.against-itself.v1", "bundle": desk.loaded.bundle.digest, **found,
+                   "calls": spent.calls, "cost_usd": spent.cost_usd})  # fmt: skip
+        return 0
+    whole = found["overall"]
+    flipped = whole["broke"] + whole["fixed"]
+    lines = [
+        f"{short(desk.loaded.bundle.digest)} against itself: {flipped} of {whole['n']} cases flipped though nothing changed"
+    ]
+    for row in found["slices"]:
+        word = {"pass": "would pass", "owed": "would be held", "fail": "would be blocked"}[row["verdict"]]
+        lines.append(
+            f"  {row['slice']}: broke {row['broke']}, fixed {row['fixed']} of {row['n']}; a release without a change {word}"
+        )
+    lines.append(f"  {spent.calls} calls, ${spent.cost_usd:.2f}; the ledger keeps it, and `interlock plan` uses it")
+    show(lines)
+    return 0
+
+
 def summary_of(run: CheckRun, seconds: float | None = None) -> RunSummary:
     """What a run did, as the views show it."""
-    return RunSummary(run.calls, run.reused, run.cost_usd, run.measured, run.broken, run.truncated, seconds, run.faults)
+    return RunSummary(
+        run.calls, run.reused, run.cost_usd, run.measured, run.broken, run.truncated, seconds, run.faults, run.curtailed
+    )
 
 
 def plan_line(plan: CheckPlan) -> str:

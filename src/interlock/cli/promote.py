@@ -6,12 +6,14 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from interlock.cli import Exit
+from interlock.cli.approvals import approve_effect
 from interlock.cli.session import HERE, As, Dir, Json, environment_of, records_of, show, show_json
 from interlock.core.digest import short
 from interlock.core.pointer import Pointer, pointer_to_json
 from interlock.ports import Records
 from interlock.services.assess import Subject
 from interlock.services.check import subject_of
+from interlock.services.effect_people import is_effect_approval
 from interlock.services.parts import load_parts
 from interlock.services.promote import Plan, find_plan, propose
 from interlock.services.promote import apply as apply_plan
@@ -58,7 +60,13 @@ def promote(
 
 
 def approve(plan: str, /, *, dir: Dir = HERE, actor: As = None, json: Json = False) -> int:
-    """Approve PLAN with your key. You must not have proposed it, nor written a part that it changes."""
+    """Approve PLAN, or an effect (`ask-…`), with your key.
+
+    You must not have proposed the plan, nor written a part that it changes; nor asked for the effect. An effect asks for a role,
+    which your key must have: `interlock approvals` shows what waits.
+    """
+    if is_effect_approval(plan):
+        return approve_effect(plan, dir=dir, actor=actor, json=json)
     with records_of(dir, actor) as (settings, records):
         found = find_plan(records, plan)
         done = approve_plan(_subject(settings, records, found), records, found.id, approver=records.actor)

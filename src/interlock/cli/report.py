@@ -7,17 +7,24 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from interlock.cli.session import HERE, Dir, Env, environment_of, note, records_of
+from interlock.cli.session import HERE, Bar, Dir, Env, bench_of, environment_of, note, records_of
 from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest
-from interlock.core.errors import EvidenceError
-from interlock.core.verdict import Verdict
+from interlock.core.errors import EvidenceError, UsageError
+from interlock.core.manifest import Part
+from interlock.core.verdict import Verdict, verdict_to_json
 from interlock.ports import Records
 from interlock.services.assess import assess, baseline
-from interlock.services.check import subject_of
+from interlock.services.check import subject_of, subjects_of
 from interlock.services.history import readings, reasons_of
+from interlock.services.lock import Resolved
+from interlock.services.measure import Measurer
+from interlock.services.parts import Loaded
 from interlock.services.shelf import fetch
+from interlock.services.stored_scores import stored_scores
 from interlock.services.waive import open_waivers
+from interlock.settings import Settings
+from interlock.views.events import ScoreRow, event_lines
 from interlock.views.html import html_text
 from interlock.views.json_ import verdict_text
 from interlock.views.junit import junit_text
@@ -26,7 +33,7 @@ from interlock.views.page import BundleColumn, PartCell, ReadingRow, ReportPage,
 from interlock.views.sarif import sarif_text
 from interlock.wiring import read_feature, write_file
 
-Format = Literal["html", "json", "junit", "sarif", "md"]
+Format = Literal["html", "json", "junit", "sarif", "md", "intoto", "events"]
 
 _RENDER: dict[str, Callable[[ReportPage], str]] = {
     "html": html_text,
@@ -35,12 +42,17 @@ _RENDER: dict[str, Callable[[ReportPage], str]] = {
     "sarif": lambda page: sarif_text(page.verdict),
     "md": lambda page: markdown_text(page.verdict, others=page.verdicts[1:], run=page.run),
 }
-_SUFFIX = {"html": "html", "json": "json", "junit": "xml", "sarif": "sarif", "md": "md"}
+_SUFFIX = {
+    "html": "html", "json": "json", "junit": "xml", "sarif": "sarif", "md": "md", "intoto": "intoto.json", "events": "jsonl",
+}  # fmt: skip
 
 
 def report(
     *,
-    format: Annotated[Format, Parameter(help="How to write it.")] = "html",
+    format: Annotated[
+        Format,
+        Parameter(help="How to write it; `intoto` is signed, `events` are the run's scores for OpenTelemetry."),
+    ] = "html",
     out: Annotated[
         Path | None,
         Parameter(
@@ -74,7 +86,12 @@ def report(
             ),
             _signers(records, verdicts[0]),
         )  # fmt: skip
-        text = _RENDER[format](page)
+        if format == "intoto":
+            text = _signed(records, loaded.bundle, verdicts[0])
+        elif format == "events":
+            text = _events(settings, records, resolved, loaded)
+        else:
+            text = _RENDER[format](page)
         if str(out) == "-":
             print(text, end="")
             return 0
@@ -82,6 +99,31 @@ def report(
         write_file(path, text)
         note(f"wrote {path}")
     return 0
+
+
+def _signed(records: Records, bundle: Bundle, verdict: Verdict) -> str:
+    """The verdict as an in-toto statement in a DSSE envelope; `interlock bundle verify` opens it."""
+    said = {**verdict_to_json(verdict), "subjects": subjects_of(bundle, Part)}
+    return records.signer.sign(said, kind="verdict").decode()  # one spelling: a byte more was altered
+
+
+def _events(settings: Settings, records: Records, resolved: Resolved, loaded: Loaded) -> str:
+    """The scores of the trials that are stored for this bundle; asks for none."""
+    bench = bench_of(settings)
+    measurer = Measurer(resolved.manifest, resolved.app, records, bench, Bar(quiet=True))
+    scores = stored_scores(
+        measurer.suites(loaded),
+        upstream=measurer.upstream(loaded.bundle),
+        repeats=resolved.manifest.run.repeats,
+        trials=records.trials,
+        scorers=bench.scorers(loaded.output_schema),
+    )
+    model = str(loaded.bundle.components[Part.MODEL].spec.get("id", ""))
+    rows = (ScoreRow(one.suite, one.case, one.repeat, one.trial.trace_id, one.score, one.at) for one in scores)
+    text = "".join(event_lines(rows, bundle=loaded.bundle.digest, feature=loaded.bundle.feature, model=model))
+    if not text:
+        raise UsageError("no trial of this bundle is stored", hint="run `interlock check` first")
+    return text
 
 
 def _last_run(records: Records, bundle: Digest) -> RunSummary | None:
@@ -98,6 +140,7 @@ def _last_run(records: Records, bundle: Digest) -> RunSummary | None:
         last["truncated"],
         last["seconds"],
         last["faults"],
+        last.get("curtailed", 0),
     )
 
 

@@ -19,7 +19,7 @@ from interlock.ports import Records
 from interlock.services.history import ledger_fault
 from interlock.services.parts import Loaded
 from interlock.settings import Settings, read_settings
-from interlock.wiring import WorkBench, open_records
+from interlock.wiring import Effects, WorkBench, open_effects, open_records
 
 Dir = Annotated[Path, Parameter(name=["--dir", "-C"], help="The feature's folder.")]
 
@@ -87,6 +87,20 @@ def note(text: str) -> None:
 @contextmanager
 def records_of(dir: Path, actor: str | None = None) -> Iterator[tuple[Settings, Records]]:
     """Settings and stores of the feature in a folder."""
+    settings = settings_of(dir, actor)
+    with open_records(settings) as records:
+        yield settings, records
+
+
+@contextmanager
+def effects_of(dir: Path, actor: str | None = None) -> Iterator[Effects]:
+    """The effects of the feature in a folder."""
+    with open_effects(settings_of(dir, actor)) as effects:
+        yield effects
+
+
+def settings_of(dir: Path, actor: str | None) -> Settings:
+    """Settings of the feature in a folder. Raises: UsageError when there is none, or the name to act under is empty."""
     if actor is not None and not actor.strip():
         raise UsageError("the name to act under is empty", hint="name a person or a machine")
     settings = read_settings(dir, actor=actor)
@@ -95,8 +109,7 @@ def records_of(dir: Path, actor: str | None = None) -> Iterator[tuple[Settings, 
             f"there is no `interlock.yaml` in `{settings.root.name or settings.root}`",
             hint="make one with `interlock init`, or name the folder with --dir",
         )
-    with open_records(settings) as records:
-        yield settings, records
+    return settings
 
 
 def bench_of(settings: Settings) -> WorkBench:

@@ -15,6 +15,10 @@ from interlock.core.estimate import ClusteredMean, clustered_mean
 
 Outcome = Literal["pass", "fail", "owed"]
 Row = tuple[str, str | None, float]
+ALPHA = 0.045
+"""Nominal error of each score bound; its exact size is tabled in docs/statistics.md."""
+FAIL_ALPHA = 0.05
+"""Chance of failing any slice when none is worse."""
 _NOTHING = 1e-12  # a variance that is only rounding
 _OUT_OF_REACH = 1e-3  # of a standard error a case: millions of cases, that is, never
 
@@ -58,7 +62,7 @@ class SliceDecision:
 
     `low` and `high` are one-sided bounds of the change. `decides_at` is the number of units at which the rates seen
     here would pass (no flips, where there is no case yet), None if they never would. `smallest_drop` is the margin
-    that any passing one had to exceed.
+    that any passing one had to exceed. `p_worse` is the one-sided p of «worse», `p_holm` the same corrected over the slices.
     """
 
     slice: str
@@ -69,6 +73,7 @@ class SliceDecision:
     delta: float | None
     low: float
     high: float
+    p_worse: float
     p_holm: float
     margin: float
     decides_at: int | None
@@ -86,7 +91,7 @@ class _Reading:
     decides_at: int | None
 
 
-def tango_interval(broke: int, fixed: int, n: int, alpha: float = 0.045) -> tuple[float, float]:
+def tango_interval(broke: int, fixed: int, n: int, alpha: float = ALPHA) -> tuple[float, float]:
     """Score bounds for the change of a pass rate, (fixed - broke) / n, each one-sided at `alpha`.
 
     Unlike a bootstrap they do not collapse when nothing flips: the lower one is then -z² / (n + z²). The default is
@@ -140,8 +145,28 @@ def holm(pvalues: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def benjamini_hochberg(pvalues: Sequence[float]) -> list[float]:
+    """P-values adjusted so that of the alarms raised below a level no more than that share is false; order kept.
+
+    For slices that nobody declared before the run: they may warn, and decide nothing.
+
+    Source: Benjamini and Hochberg (1995), Journal of the Royal Statistical Society B 57(1), 289-300.
+
+    >>> [round(q, 3) for q in benjamini_hochberg([0.01, 0.04, 0.03])]
+    [0.03, 0.04, 0.04]
+    """
+    if not all(0 <= p <= 1 for p in pvalues):
+        raise ValueError("a p-value lies in [0, 1]")
+    adjusted, so_far = [0.0] * len(pvalues), 1.0
+    downwards = sorted(range(len(pvalues)), key=pvalues.__getitem__, reverse=True)
+    for place, rank in zip(downwards, range(len(pvalues), 0, -1), strict=True):
+        so_far = min(so_far, len(pvalues) * pvalues[place] / rank)
+        adjusted[place] = so_far
+    return adjusted
+
+
 def decide(
-    pairs: Mapping[str, Paired], margins: Mapping[str, float], alpha: float = 0.045, fail_alpha: float = 0.05
+    pairs: Mapping[str, Paired], margins: Mapping[str, float], alpha: float = ALPHA, fail_alpha: float = FAIL_ALPHA
 ) -> Mapping[str, SliceDecision]:
     """Judge each slice: pass, fail or owed.
 
@@ -233,8 +258,15 @@ def _case_means(rows: Iterable[Row], home: dict[str, str]) -> dict[str, float]:
     return {case: math.fsum(trials) / len(trials) for case, trials in values.items()}
 
 
-def _tango_statistic(broke: float, fixed: float, n: float, change: float) -> float:
-    """Tango's z for H0: the change is `change`; the chance of a break is its maximum likelihood under H0."""
+def tango_statistic(broke: float, fixed: float, n: float, change: float) -> float:
+    """Tango's z for H0: the change is `change`; the chance of a break is its maximum likelihood under H0.
+
+    The lower bound of `tango_interval` is above -margin exactly where the statistic at -margin is above its z.
+    Arguments and source as `tango_interval`; `change` in (-1, 1).
+
+    >>> round(tango_statistic(broke=7, fixed=1, n=21, change=0), 4)
+    -2.1213
+    """
     linear = change * (2 * n + broke - fixed) - (broke + fixed)
     constant = -broke * change * (1 - change)
     root = math.sqrt(max(0.0, linear * linear - 8 * n * constant))
@@ -254,13 +286,13 @@ def _tango_low(broke: int, fixed: int, n: int, z: float) -> float:
         return -z * z / (n + z * z)
     low, high = -1.0, (fixed - broke) / n
     while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if _tango_statistic(broke, fixed, n, middle) > z else (low, middle)
+        low, high = (middle, high) if tango_statistic(broke, fixed, n, middle) > z else (low, middle)
     return low
 
 
 def _needed(broke: int, fixed: int, n: int, margin: float, z: float) -> int | None:
     """Cases at which these rates pass: the statistic grows with the root of n while the rates stay."""
-    per_case = _tango_statistic(broke / n, fixed / n, 1, -margin) if n else _tango_statistic(0, 0, 1, -margin)
+    per_case = tango_statistic(broke / n, fixed / n, 1, -margin) if n else tango_statistic(0, 0, 1, -margin)
     return math.floor((z / per_case) ** 2) + 1 if per_case > _OUT_OF_REACH else None
 
 
@@ -359,6 +391,7 @@ def _judge(
         delta=pair.delta,
         low=reading.low,
         high=reading.high,
+        p_worse=reading.p_worse,
         p_holm=p_holm,
         margin=margin,
         decides_at=decides_at,

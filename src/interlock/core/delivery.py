@@ -14,10 +14,11 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from interlock.core.answer import AnswerPolicy, EvidencePolicy, wording_for
-from interlock.core.citation import Cite, CiteFault, Shelf, Source, declared
+from interlock.core.citations import Cite, CiteFault, normalised
 from interlock.core.commitment import DENIALS, commitments
 from interlock.core.guard_probe import CANARY
 from interlock.core.phrase import folded_words, spoken
+from interlock.core.retrieved import Shelf, Source
 from interlock.core.words import sentences
 
 MAX_TEXT = 100_000
@@ -56,9 +57,7 @@ class Code(StrEnum):
 
 
 _OF_CITE: Mapping[CiteFault, Code] = {
-    CiteFault.NOT_RETRIEVED: Code.NOT_RETRIEVED,
-    CiteFault.EMPTY: Code.FABRICATED,
-    CiteFault.TOO_LONG: Code.FABRICATED,
+    CiteFault.UNRESOLVED: Code.NOT_RETRIEVED,
     CiteFault.FABRICATED: Code.FABRICATED,
     CiteFault.MISATTRIBUTED: Code.MISATTRIBUTED,
     CiteFault.SPLICED: Code.SPLICED,
@@ -321,10 +320,8 @@ class AnswerJudge:
         for cite in statement.cites:
             fault = shelf.fault(cite)
             if fault is not None:
-                why = f"`{cite.doc_id}` {_SAID[fault]}" + (
-                    ": it is another tenant's" if cite.doc_id in shelf.foreign else ""
-                )
-                found.append(Finding(_OF_CITE[fault], why, statement.text, cite.doc_id))
+                why = f"{fault.why}: it is another tenant's" if cite.doc_id in shelf.foreign else fault.why
+                found.append(Finding(_OF_CITE[fault.fault], why, statement.text, cite.doc_id))
         if not statement.cites and terms.must_cite:
             found.append(Finding(Code.UNCITED, "cites nothing", statement.text))
         names = {cite.doc_id for cite in statement.cites}
@@ -411,12 +408,12 @@ class AnswerJudge:
 
     def _unstated(self, proposal: Proposal, lang: str) -> Iterator[str]:
         """The sentences of the text that say more than a statement does: each is weighed whole."""
-        known = [declared(statement.text) for statement in proposal.statements]
+        known = [normalised(statement.text) for statement in proposal.statements]
         known = sorted((text for text in known if text), key=len, reverse=True)
-        frames = sorted((declared(frame) for frame in self._frames(lang)), key=len, reverse=True)
+        frames = sorted((normalised(frame) for frame in self._frames(lang)), key=len, reverse=True)
         for start, end in sentences(proposal.text):
             sentence = proposal.text[start:end]
-            rest = declared(sentence)
+            rest = normalised(sentence)
             if any(rest in text for text in known):
                 continue
             for text in (*known, *frames):
@@ -512,15 +509,6 @@ _WEAK = frozenset({
     Code.NOT_PERMITTED, Code.TOO_FEW_SOURCES,
 })  # fmt: skip
 """What counts as an answer without enough evidence: two in a row call a person."""
-
-_SAID: Mapping[CiteFault, str] = {
-    CiteFault.NOT_RETRIEVED: "was not retrieved here",
-    CiteFault.EMPTY: "is cited without a quote",
-    CiteFault.TOO_LONG: "is quoted beyond the limit",
-    CiteFault.FABRICATED: "does not say what is quoted, nor does any other document",
-    CiteFault.MISATTRIBUTED: "does not say what is quoted; another document does",
-    CiteFault.SPLICED: "says the pieces of what is quoted, and not in one place",
-}
 
 
 def _has_digit(word: str) -> bool:

@@ -11,7 +11,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NewType
+from json.encoder import encode_basestring as _quoted
+from typing import Any, NewType
 
 import rfc8785
 
@@ -68,12 +69,36 @@ def canonical(value: object) -> bytes:
     b'{"a":null,"b":[1,1e+21]}'
     """
     try:
-        return rfc8785.dumps(value)  # type: ignore[arg-type]  # anything else is refused at run time, below
-    except ValueError as cause:  # also what an unpaired surrogate in a key raises
+        return _written(value).encode()
+    except (ValueError, TypeError) as cause:  # also what an unpaired surrogate raises, and a key that is no text
         where, what = _culprit(value)
         raise NotCanonical(f"`{where}` has no canonical form: {what}", hint="use plain JSON values") from cause
     except RecursionError as cause:
         raise NotCanonical("the value is nested too deeply, or holds itself", hint="flatten it") from cause
+
+
+def _written(value: Any) -> str:
+    """What RFC 8785 writes, several times as fast for text, lists and mappings: a large suite has millions of them."""
+    kind = type(value)
+    if kind is str:
+        return _quoted(value)
+    if value is None:
+        return "null"
+    if kind is dict:
+        keys = sorted(value)
+        if not "".join(keys).isascii():
+            keys.sort(key=_code_units)
+        return "{" + ",".join([_quoted(key) + ":" + _written(value[key]) for key in keys]) + "}"
+    if kind is list or kind is tuple:
+        return "[" + ",".join([_written(child) for child in value]) + "]"
+    if kind is bool:
+        return "true" if value else "false"
+    return rfc8785.dumps(value).decode()  # numbers, and what is refused
+
+
+def _code_units(key: str) -> bytes:
+    """Keys are sorted by their UTF-16 code units; for ASCII that is the order of the text itself."""
+    return key.encode("utf-16-be")
 
 
 def _culprit(value: object) -> tuple[str, str]:

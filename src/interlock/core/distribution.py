@@ -1,4 +1,4 @@
-"""Chances and quantiles: binomial, beta, Student and normal.
+"""Chances and quantiles: binomial, beta, Student, normal and chi-square.
 
 Everything here is the standard library's `math`; importing a statistics package takes longer than a whole gate does.
 """
@@ -97,6 +97,41 @@ def normal_quantile(alpha: float) -> float:
         if abs(step) <= 1e-15 * z:
             break
     return z
+
+
+def chi_square_tail(x: float, dof: int) -> float:
+    """P(X >= x) of a chi-square variable with `dof` degrees of freedom, dof >= 1.
+
+    Source: the incomplete gamma function, series DLMF 8.11.4 and continued fraction DLMF 8.9.2 by Lentz (1976).
+
+    >>> round(chi_square_tail(3.841, 1), 3)
+    0.05
+    """
+    if dof < 1 or not x >= 0:
+        raise ValueError(f"`{x}` with `{dof}` degrees of freedom is no chi-square")
+    a, half = dof / 2, x / 2
+    if half == 0 or math.isinf(half):
+        return 0.0 if half else 1.0
+    front = math.exp(a * math.log(half) - half - math.lgamma(a))
+    if half < a + 1:
+        term = total = 1 / a
+        for n in range(1, _ITERATIONS):
+            term *= half / (a + n)
+            total += term
+            if term < 1e-16 * total:
+                return max(0.0, 1 - front * total)
+    b = half + 1 - a
+    c, d = 1 / _TINY, 1 / b
+    fraction = d
+    for n in range(1, _ITERATIONS):
+        step = -n * (n - a)
+        b += 2
+        d = 1 / (step * d + b or _TINY)
+        c = b + step / c or _TINY
+        fraction *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return min(1.0, front * fraction)
 
 
 def check_fraction(value: float) -> None:

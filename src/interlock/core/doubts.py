@@ -1,6 +1,7 @@
 """What a claim says that its sources do not: numbers, dates, units, names, denials, opposites, quantifiers."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from interlock.core.lexicon import ABSOLUTES, DIMINISHING, NEGATIONS, OPPOSITES
-from interlock.core.quantities import Quantity, dates_agree, quantities, rounds_to
+from interlock.core.quantities import Quantity, dates_agree
 from interlock.core.sources import Asked, Near, Sources, around_of, denied_in
 from interlock.core.units import period, weekday
 from interlock.core.words import Clean, Word, stem
@@ -54,6 +55,10 @@ class Doubt:
                 "why": self.why}  # fmt: skip
 
 
+_MOST = 2_000
+"""Figures of one unit that are looked at for one claim."""
+_SHOWN = 20
+"""Hidden characters of one claim that are told one by one."""
 _NO_DENIAL = re.compile(r"\s(?:only|just|necessarily|always|merely|simply)\b")
 
 
@@ -87,9 +92,9 @@ class Look:
 
     def _hidden(self) -> Iterator[Doubt]:
         begin, end = self.text.span(self.found[0].start, self.found[-1].end)
-        for a, b in self.text.unseen:
-            if begin <= a < end:
-                yield Doubt(Kind.HIDDEN, a, b, "", self.passage, "a character that hides or reorders what is read")
+        spans = self.text.unseen
+        for a, b in spans[bisect_left(spans, (begin, 0)) : bisect_left(spans, (end, 0))][:_SHOWN]:
+            yield Doubt(Kind.HIDDEN, a, b, "", self.passage, "a character that hides or reorders what is read")
 
     # ── quantities
 
@@ -111,12 +116,11 @@ class Look:
             return
         if self._as_number(said) or any((said.unit, value) in sources.once for value in said.values):
             return
-        if any(rounds_to(said, known.quantity) for known in sources.known):
+        if sources.rounds(said):
             return
         if said.unit == "clock":
             yield self._doubt(Kind.DATE, said.start, said.end, "no source names this time")
-        elif said.unit and any(self._plain(said) & known.quantity.values or self._same_figure(said, known.quantity)
-                               for known in sources.known if known.quantity.unit):  # fmt: skip
+        elif said.unit and said.figures & sources.measured:
             yield self._doubt(Kind.UNIT, said.start, said.end, "the source has this figure in another unit")
         elif said.spelled and not said.unit and max(said.values) <= 12:
             if not any(int(value) in sources.listed for value in said.values):
@@ -130,15 +134,11 @@ class Look:
         if not said.unit:
             asked = any(value in other.values for other in self.asked.quantities for value in said.values)
             return asked or any(value in sources.units_of or value in sources.date_numbers for value in said.values)
-        return said.unit != "clock" and any("" in sources.units_of.get(value, ()) for value in self._plain(said))
-
-    def _plain(self, said: Quantity) -> frozenset[Decimal]:
-        """The figure as it was written, without the size of its unit."""
-        digits = quantities(re.sub(r"[^\d.,'’ ]+", " ", self.text.text[said.start : said.end]))
-        return frozenset(value for quantity in digits for value in quantity.values) or said.values
-
-    def _same_figure(self, said: Quantity, known: Quantity) -> bool:
-        return known.unit != said.unit and bool(said.values & known.values)
+        if said.unit == "clock" or not any("" in sources.units_of.get(figure, ()) for figure in said.figures):
+            return False
+        around = {word[1:] for word in around_of(self.content, said)}
+        bare = (index for figure in said.figures for index in sources.by_value.get(("", figure), ()))
+        return any(around & {word[1:] for word in sources.known[index].around} for index in bare)
 
     def _misplaced(self, said: Quantity) -> Iterator[Doubt]:
         """A figure that the source has, next to none of the words that stand around it here, where another one has them."""
@@ -147,13 +147,10 @@ class Look:
         if len(around) < 2 or any(self.sources.known[index].around & around for index in own):
             return
         homes = {self.sources.known[index].sentence for index in own}
-        apart = any(self.sources.sentences[at].stems & around for at in homes)
-        for index, known in enumerate(self.sources.known):
-            if (
-                index in own
-                or known.quantity.unit != said.unit
-                or len(known.around & around) < max(2, len(around) // 2)
-            ):
+        apart = any(self.sources.sentences[at].stems & {word[1:] for word in around} for at in homes)
+        for index in self.sources.by_unit.get(said.unit, ())[:_MOST]:
+            known = self.sources.known[index]
+            if index in own or len(known.around & around) < max(2, len(around) // 2):
                 continue
             if known.sentence in homes or not apart:
                 yield self._doubt(Kind.NUMBER, said.start, said.end, "the source says this figure of something else")
@@ -236,9 +233,8 @@ class Look:
             after[:1] in (",", ".", ";", ":", "!") or (word.start == self.found[0].start and not after.strip())
         ):
             return False
-        return not (word.form == "not" and _NO_DENIAL.match(after)) and not self.text.text[
-            : word.start
-        ].casefold().endswith("whether or ")
+        before = self.text.text[max(0, word.start - 11) : word.start].casefold()
+        return not (word.form == "not" and _NO_DENIAL.match(after)) and before != "whether or "
 
     def _opposites(self) -> Iterator[Doubt]:
         if self.near.recall < 0.3:

@@ -7,6 +7,7 @@ documentation may rely on it.
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 _WINDOW = 120  # columns of a source line that are shown around the fault
@@ -296,6 +297,104 @@ class HandoffError(InterlockError):
     """A handoff to people could not be sent, or names what nobody knows."""
 
     code = "handoff"
+
+
+class EffectError(InterlockError):
+    """An effect was not carried out, or it is not known whether it was."""
+
+    code = "effect"
+
+
+class Denied(EffectError):
+    """The guard says no; the tool was not called. `codes` say why, `record` is the number of the decision."""
+
+    code = "effect.denied"
+
+    def __init__(self, message: str, *, codes: Iterable[str], record: int | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.codes = tuple(codes)
+        self.record = record
+
+
+class Escalated(Denied):
+    """The guard hands the matter to a person; the tool was not called."""
+
+    code = "effect.escalated"
+
+
+class KeyConflict(Denied):
+    """The same effect was asked for before with other arguments; the tool was not called."""
+
+    code = "effect.key-conflict"
+
+
+class ResultNotKept(Denied):
+    """The effect happened before, and what it returned was not kept, so the repeated call has no answer."""
+
+    code = "effect.result-not-kept"
+
+
+class NeedsApproval(EffectError):
+    """A person must agree first; the tool was not called. `approval` names the request, `expires_at` ends it."""
+
+    code = "effect.needs-approval"
+    exit_code = 4
+
+    def __init__(self, message: str, *, approval: str, expires_at: datetime, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.approval = approval
+        self.expires_at = expires_at
+
+
+class InProgress(EffectError):
+    """The same effect is under way elsewhere; the tool was not called again."""
+
+    code = "effect.in-progress"
+    exit_code = 3
+
+
+class OutcomeUnknown(EffectError):
+    """The tool was called and it is not known what came of it. `claim` names it; it is never repeated by itself.
+
+    result: what the tool returned, where it did and only the record of it failed.
+    """
+
+    code = "effect.outcome-unknown"
+
+    def __init__(self, message: str, *, claim: str, result: object = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.claim = claim
+        self.result = result
+
+
+class RefusedBeforeEffect(EffectError):
+    """Raised by a tool that refused before it changed anything: the effect surely did not happen and may be tried again."""
+
+    code = "effect.refused-before"
+
+
+class ApprovalError(EffectError):
+    """A person may not decide this request, or it can no longer be decided."""
+
+    code = "effect.approval"
+
+
+class SettlementError(EffectError):
+    """An outcome cannot be settled like this: it is known already, or nobody may say so."""
+
+    code = "effect.settlement"
+
+
+class PolicyError(InterlockError):
+    """An action map, its tools and its glossary do not make a policy that could decide."""
+
+    code = "policy"
+
+
+class ToolSchemaError(PolicyError):
+    """The input schema of a tool is no schema, refers outside itself, or has a pattern that could hang."""
+
+    code = "policy.tool-schema"
 
 
 def all_codes() -> dict[str, type[InterlockError]]:

@@ -29,6 +29,7 @@ class Gap(StrEnum):
     METHOD = "only declared"
     BROKEN = "the run itself was broken"
     THIN = "too few data to say"
+    CHOSEN = "chosen after the replies were seen"
     INSTRUMENT = "no instrument in this version"
 
 

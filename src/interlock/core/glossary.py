@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from pydantic import Field
+
 from interlock.core.binding import Str, Strict
 from interlock.core.document import Document
 from interlock.core.errors import DocumentError, Place
@@ -20,13 +22,24 @@ class Term(Strict):
     """A word of the domain, its one meaning, and the team that owns the meaning."""
 
     term: Str
-    means: str = ""
+    means: str | dict[Str, str] = Field(
+        default="", description="one meaning, or one for each audience that needs its own"
+    )
     owner: str = ""
     synonyms: tuple[Str, ...] = ()
     forbidden: tuple[Str, ...] = ()
     actions: tuple[Str, ...] = ()
     done: tuple[Str, ...] = ()
     """How a reply says that the actions are completed, in every language: only the effect ledger makes it true."""
+
+    def __hash__(self) -> int:
+        return hash((self.term, str(self.means), self.owner, self.synonyms, self.forbidden, self.actions))
+
+    @property
+    def meant(self) -> bool:
+        """Whether it says what it means, to every audience that it names."""
+        meanings = [self.means] if isinstance(self.means, str) else list(self.means.values())
+        return bool(meanings) and all(each.strip() for each in meanings)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,8 +92,8 @@ def lint_terms(glossary: Glossary) -> list[tuple[Path, str]]:
     for at, term in enumerate(glossary.terms):
         found += [
             (("terms", at, key), f"the term `{term.term}` has no `{key}`")
-            for key, value in (("means", term.means), ("owner", term.owner))
-            if not value.strip()
+            for key, said in (("means", term.meant), ("owner", bool(term.owner.strip())))
+            if not said
         ]
         for path, word in _written(("terms", at), term):
             key = _normal(word)
@@ -162,6 +175,8 @@ class _Lexicon:
     messages: tuple[str, ...]
     good: re.Pattern[str] | None
     states: frozenset[str]
+    shared: re.Pattern[str] | None
+    owners: tuple[tuple[tuple[str, ...], re.Pattern[str] | None], ...]
 
     def hits(self, text: str) -> list[re.Match[str]]:
         """The words that may not be used, except inside a longer expression that the glossary defines."""
@@ -169,6 +184,17 @@ class _Lexicon:
             return []
         good = [match.span() for match in self.good.finditer(text)] if self.good else []
         return [hit for hit in hits if not any(a <= hit.start() and hit.end() <= b for a, b in good)]
+
+    def unclear(self, text: str) -> Iterator[tuple[int, str]]:
+        """Where prose uses a state of several terms in a sentence that names none of them, and what is wrong."""
+        for hit in self.shared.finditer(text) if self.shared else ():
+            start = max(text.rfind(end, 0, hit.start()) for end in _SENTENCE_ENDS)
+            stops = [at for end in _SENTENCE_ENDS if (at := text.find(end, hit.end())) >= 0]
+            sentence = text[start + 1 : min(stops, default=len(text))]
+            terms, named = self.owners[(hit.lastindex or 1) - 1]
+            if len(sentence.split()) >= _PROSE and not (named and named.search(sentence)):
+                whose = " and of ".join(f"`{term}`" for term in terms)
+                yield hit.start(), f"`{hit[0]}` is a state of {whose}: name the one that is meant"
 
     def message(self, hit: re.Match[str]) -> str:
         """What is wrong with a word, and what to do."""
@@ -191,7 +217,28 @@ def _lexicon(glossary: Glossary) -> _Lexicon:
         bad.pop(_normal(name), None)  # a contradiction is the glossary's own fault, and DOM-01 says so
     good = [name for name in names if any(f" {word} " in f" {_normal(name)} " for word in bad)]
     rows = sorted((row for key, row in bad.items() if key), key=lambda row: (-len(row[0]), row[0]))
-    return _Lexicon(_any_of([word for word, _ in rows]), tuple(message for _, message in rows), _any_of(good), states)
+    shared = _shared_states(glossary)
+    owned = tuple(
+        (terms, _any_of([name for term in glossary.terms if term.term in terms for name in term.names]))
+        for terms in shared.values()
+    )
+    return _Lexicon(
+        _any_of([word for word, _ in rows]), tuple(message for _, message in rows), _any_of(good), states,
+        _any_of(list(shared)), owned,
+    )  # fmt: skip
+
+
+_SENTENCE_ENDS = (". ", ".\n", "! ", "? ", "\n\n", "\n- ", "\n* ", "\n#", "|")
+_PROSE = 3
+"""Words from which on a text is a sentence and not the name of a state."""
+
+
+def _shared_states(glossary: Glossary) -> dict[str, tuple[str, ...]]:
+    """The words that are a state of more than one term, with these terms."""
+    owners: dict[str, dict[str, None]] = {}
+    for state in glossary.states:
+        owners.setdefault(state.state, {})[state.of] = None
+    return {word: tuple(terms) for word, terms in owners.items() if len(terms) > 1}
 
 
 def _normal_state(word: str) -> str:
@@ -243,10 +290,11 @@ def _at(document: Document, path: Path, message: str) -> Finding:
 def _lint_prose(lexicon: _Lexicon, path: str, text: str) -> list[Finding]:
     hidden = [match.span("input") for match in _PROBE_INPUT.finditer(text)]
     starts = _line_starts(text)
+    hits = [(hit.start(), lexicon.message(hit)) for hit in lexicon.hits(text)]
     return [
-        Finding(lexicon.message(hit), path, *_line_column(starts, hit.start()))
-        for hit in lexicon.hits(text)
-        if not any(a <= hit.start() < b for a, b in hidden)
+        Finding(message, path, *_line_column(starts, at))
+        for at, message in sorted([*hits, *lexicon.unclear(text)])
+        if not any(a <= at < b for a, b in hidden)
     ]
 
 
@@ -278,6 +326,9 @@ def _lint_document(lexicon: _Lexicon, part: Part, document: Document) -> Iterato
             places = _raw_places(document, document.place(path, key=is_key), starts, lexicon, hits)
             for hit, (line, column) in zip(hits, places, strict=True):
                 yield Finding(lexicon.message(hit), document.file, line, column)
+        if not is_key:
+            for _, message in lexicon.unclear(text):
+                yield _at(document, path, message)
     for path, word in _state_values(document.value, ()) if lexicon.states else ():
         if _normal_state(word) not in lexicon.states and not lexicon.hits(word):
             yield _at(document, path, f"`{word}` is used as a state, and the glossary defines it for no term")

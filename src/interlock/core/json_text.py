@@ -53,16 +53,17 @@ _FAST = json.JSONDecoder(
 )
 
 
-def parse_json(text: str, file: str) -> Document:
+def parse_json(text: str, file: str, first: int = 1) -> Document:
     """Read one JSON text, as strictly as `parse_yaml` reads YAML.
 
     Args:
         text: at most 64 MB, nested at most 40 deep.
         file: the name that errors give.
+        first: the number of the first line of `text` within its file, for a file that is read line by line.
     Raises: DocumentError for malformed text, repeated keys, NaN, infinities, integers beyond ±(2**53 - 1),
         half characters, hidden characters.
     """
-    return _parse_json(readable(text, file, MAX_JSON))
+    return _parse_json(readable(text, file, MAX_JSON, first))
 
 
 def parse_jsonl(text: str, file: str) -> list[Document]:

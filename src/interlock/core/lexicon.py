@@ -73,6 +73,16 @@ DIMINISHING = frozenset(
 )
 """Words that take something back; an answer that adds one to what the source says has changed it."""
 
+COURTESY = frozenset(
+    """hello hi welcome thanks thank thankful glad happy help helped assist assistance anything else goodbye bye day nice great
+    pleasure sorry apologies apologise apologize inconvenience question questions feel free ask let know contact reach further
+    good morning afternoon evening take care sure course wonderful problem
+    hallo guten tag morgen abend danke dank gern gerne helfen hilfe weiter freue tschüss wiedersehen tut leid fragen schönen
+    bonjour bonsoir merci aide aider plaisir revoir journée désolé désolée questions bienvenue
+    hola buenos buenas días tardes gracias ayudar ayuda gusto placer adiós siento pregunta preguntas bienvenido""".split()
+)
+"""Words of greetings, thanks and offers of help: a sentence of nothing else claims nothing."""
+
 REFUSALS = (
     r"\b(?:do(?:es)?|did|could|can|cannot|was|is|are|am)\s?(?:n['’]t|not)?\s?(?:\w+\s){0,2}"
     r"(?:mention|specif(?:y|ied)|state|contain|include|provide|say|have|find|know|answer|determine|able to (?:find|answer|provide))\w*"

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from interlock.core.binding import FeatureStr, NameStr, Str, Strict, VersionStr
 
@@ -174,12 +174,14 @@ class GuardrailsPart(_PartSpec):
     glossary: PathStr
     actions: PathStr | None = None
     answers: PathStr
+    calibration: PathStr | None = Field(default=None, description="the record that `interlock tune abstention` writes")
 
 
 class EvalsPart(_PartSpec):
     """Suites, cases and what must hold of them."""
 
     suites: tuple[PathStr, ...] = Field(min_length=1)
+    traffic: PathStr | None = Field(default=None, description="requests counted by slice; else shares are declared")
     covers: Covers | None = None
 
 
@@ -217,16 +219,30 @@ class TargetSpec(Strict):
     key_env: Str | None = Field(default=None, description="name of the environment variable that holds the key")
 
 
+def _mode(value: object) -> object:
+    """`replay` is what `replay-strict` was called first."""
+    return "replay-strict" if value == "replay" else value
+
+
+CallMode = Literal["live", "record", "replay-or-live", "replay-strict"]
+"""Where the calls of a run are answered: see `docs/running.md`."""
+
+
 class RunSpec(Strict):
     """Limits of an eval run."""
 
-    concurrency: int = Field(default=8, ge=1, le=256)
-    timeout_s: float = Field(default=60.0, gt=0)
+    concurrency: int = Field(default=8, ge=1, le=256, description="trials at once, and calls at once to one endpoint")
+    timeout_s: float = Field(default=60.0, gt=0, description="of one attempt, without what it waits for its turn")
+    deadline_s: float | None = Field(default=None, gt=0, description="of one trial, with all its attempts and waits")
+    run_deadline_s: float | None = Field(default=None, gt=0, description="of the run; what is left then is owed")
     attempts: int = Field(default=3, ge=1, le=10, description="tries of a call that broke in transport")
     repeats: int = Field(default=1, ge=1, le=50)
+    rpm: float | None = Field(default=None, gt=0, description="requests a minute to one endpoint")
+    tpm: float | None = Field(default=None, gt=0, description="tokens a minute to one endpoint")
     cost_cap_usd: float | None = Field(default=None, ge=0)
+    curtail: bool = Field(default=False, description="ask no more of a slice whose verdict stands")
     recordings: tuple[PathStr, ...] = ()
-    calls: Literal["live", "record", "replay-or-live", "replay"] = "record"
+    calls: Annotated[CallMode, BeforeValidator(_mode)] = "record"
 
 
 class AppSpec(Strict):
@@ -255,14 +271,18 @@ class LimitsSpec(Strict):
     unsupported_max: Rate = None
     abstain_min: Rate = None
     refused_max: Rate = None
+    wrong_max: Rate = None
     min_cases: Count = None
     broken_max: Rate = None
     critical_failure_max: Rate = None
     parse_min: Rate = None
     default_margin: Rate = None
     share_distance_max: Rate = None
+    traffic_days: Days = None
+    mutants_killed_min: Rate = None
     cover_min: Count = None
     evidence_days: Days = None
+    drift_days: Days = None
     drill_days: Days = None
     waiver_days: Days = None
     waivers_open: Count = None

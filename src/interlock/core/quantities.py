@@ -31,6 +31,7 @@ class Quantity(NamedTuple):
     spelled: bool = False
     when: "tuple[frozenset[tuple[int | None, int | None, int | None]], ...]" = ()
     digits: int = 0  # significant digits, for rounding
+    figures: frozenset[Decimal] = frozenset()  # the number as written, without the size of its unit
 
 
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
@@ -66,6 +67,9 @@ _A_UNIT = re.compile(
     r"(?:\b(?:one|a|an|per|each|every|single|ein|eine|einen|einem|einer|pro|je|un|une|par|chaque|una|por|cada)\s+|/\s?)([^\W\d_]+)",
     re.IGNORECASE,
 )
+
+
+_ONE = frozenset({Decimal(1)})
 
 
 def quantities(text: str, start: int = 0, end: int | None = None) -> list[Quantity]:
@@ -205,7 +209,7 @@ def _has_unit(text: str, at: int) -> bool:
 
 
 def _list_mark(text: str, begin: int, end: int, start: int) -> bool:
-    line = max(start, text.rfind("\n", 0, begin) + 1)
+    line = max(start, text.rfind("\n", start, begin) + 1)
     return (
         not text[line:begin].strip("([*# \t")
         and text[end : end + 1] in (".", ")")
@@ -265,7 +269,9 @@ def _words(text: str, start: int, stop: int, taken: list[tuple[int, int]]) -> It
                 total, current = total + max(1, current) * scale, 0
             last = match.end()
         elif form == "one" and (unit := UNITS.get(_next_word(text, match.end()))) is not None:
-            yield Quantity(frozenset({unit[1]}), unit[0], "amount", match.start(), match.end(), spelled=True)
+            yield Quantity(
+                frozenset({unit[1]}), unit[0], "amount", match.start(), match.end(), spelled=True, figures=_ONE
+            )
     if begin >= 0:
         yield _spelled(text, total + current, begin, last)
 
@@ -320,33 +326,31 @@ def _finish(text: str, readings: frozenset[Decimal], begin: int, end: int, unit:
     values = frozenset((value * factor).normalize() for value in readings)
     digits = max((len(str(abs(value)).replace(".", "").strip("0")) for value in readings), default=0)
     kind = "amount" if unit else "number"
+    stop = max(end, cursor) if unit else end
     return Quantity(
-        values, unit, kind, begin, max(end, cursor if unit else end), _bound(text, begin), spelled, (), digits
+        values, unit, kind, begin, stop, _bound(text, begin), spelled, digits=digits, figures=_normal(readings)
     )
 
 
-_BOUNDS = tuple(
-    (
-        re.compile(
-            r"(?:^|\b)(?:" + "|".join(re.escape(p) for p in phrases) + r")[\s]*(?:[a-zà-ÿ]+\s)?$", re.IGNORECASE
-        ),
-        mark,
-    )
-    for phrases, mark in (
-        (("no more than", "not more than"), "<="),
-        (("no less than",), ">="),
-        (AT_MOST, "<="),
-        (AT_LEAST, ">="),
-        (ABOUT, "~"),
-    )
-)
+def _normal(values: frozenset[Decimal]) -> frozenset[Decimal]:
+    return frozenset(value.normalize() for value in values)
+
+
+_BOUNDS: dict[tuple[str, ...], str] = {
+    tuple(phrase.split()): mark
+    for phrases, mark in ((ABOUT, "~"), (AT_LEAST, ">="), (AT_MOST, "<="), (("no less than",), ">="))
+    for phrase in phrases
+}
+_BEFORE = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?\.?|~")
 
 
 def _bound(text: str, begin: int) -> str:
-    before = text[max(0, begin - 28) : begin]
-    for pattern, mark in _BOUNDS:
-        if pattern.search(before):
-            return mark
+    """The bound that stands before a figure, with at most one word between: `up to`, `at least some`."""
+    before = [word.casefold() for word in _BEFORE.findall(text[max(0, begin - 32) : begin])[-4:]]
+    for end in (len(before), len(before) - 1):
+        for length in (3, 2, 1):
+            if 0 < length <= end and (mark := _BOUNDS.get(tuple(before[end - length : end]))):
+                return mark
     return ""
 
 
@@ -375,8 +379,11 @@ def rounds_to(said: Quantity, known: Quantity) -> bool:
         for theirs in known.values:
             if theirs == 0 or mine == 0 or (mine < 0) != (theirs < 0):
                 continue
-            off = abs(mine - theirs) / abs(theirs)
-            if said.digits >= 2 and said.digits < known.digits and off <= Decimal(5) / Decimal(10) ** said.digits:
+            gap = abs(mine - theirs)
+            off = gap / abs(theirs)
+            if 2 <= said.digits < known.digits and gap <= Decimal(5).scaleb(
+                int(mine.normalize().as_tuple().exponent) - 1
+            ):
                 return True
             if said.bound == "~" and off <= Decimal("0.1"):
                 return True

@@ -213,11 +213,13 @@ def choose(rows: Sequence[Labelled], budget: float, *, confidence: float = 0.95)
             best = Threshold(Chosen.FOUND, threshold, at, bound, 0)
         elif best is not None:
             break
-        elif _upper(0.0, len(delivered) / design, confidence) <= budget:
-            return Threshold(Chosen.NONE, None, at, bound, 0)  # enough answers to prove it, and the faults refuse it
+        elif _lower(bad / design, len(delivered) / design, confidence) > budget:
+            return Threshold(Chosen.NONE, None, at, bound, 0)  # even the strictest that could be tested is proven bad
         else:
-            least = math.ceil(cases_to_certify(1 - budget, confidence=confidence) * design)
-            last = Threshold(Chosen.FEW, None, at, bound, max(1, least - len(delivered)))
+            enough = cases_to_certify(1 - budget, math.ceil(bad / design), confidence)
+            last = Threshold(Chosen.FEW, None, at, bound, max(1, math.ceil(enough * design) - len(delivered)))
+            if _upper(0.0, len(delivered) / design, confidence) <= budget:
+                break  # it could have passed and did not: in a fixed sequence the first failure ends it
     return best or last
 
 

@@ -41,6 +41,7 @@ class Broken(StrEnum):
     PROTOCOL = "response in another shape"
     RECORDING = "no recorded reply"
     CAP = "money cap reached"
+    DEADLINE = "run deadline reached"
     START = "target did not start"
 
 
@@ -111,13 +112,17 @@ Score = Scored | Unscored
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """All trials of one case with the scores of each."""
+    """All trials of one case with the scores of each.
+
+    curtailed: trials that were not asked because the verdict of the case's slices stood without them.
+    """
 
     case_id: str
     slices: tuple[str, ...]
     unit: str
     trials: tuple[Trial, ...]
     scores: tuple[tuple[Score, ...], ...] = field(default=())
+    curtailed: int = 0
 
     @property
     def ran(self) -> tuple[int, ...]:
@@ -126,23 +131,31 @@ class CaseResult:
 
     def value(self, scorer: str = "case") -> float | None:
         """Mean over the unbroken trials of passing this scorer (`case`: all scorers); None when nothing was scored."""
-        marks = [mark for i in self.ran if (mark := self._mark(i, scorer)) is not None]
+        marks = self.marks(scorer)
         return sum(marks) / len(marks) if marks else None
+
+    def marks(self, scorer: str = "case") -> tuple[float, ...]:
+        """1 for each unbroken trial that passed this scorer, 0 for each that failed; none for one without a score."""
+        return tuple(mark for i in self.ran if (mark := self.mark(i, scorer)) is not None)
 
     def passed(self, scorer: str = "case") -> bool | None:
         """Whether every unbroken trial passed; None when nothing was scored."""
         value = self.value(scorer)
         return None if value is None else value == 1.0
 
-    def _mark(self, trial: int, scorer: str) -> float | None:
-        scored = [score for score in self.scores[trial] if isinstance(score, Scored)]
-        errors = [score for score in self.scores[trial] if isinstance(score, Unscored) and score.state is Absent.ERROR]
-        if scorer == "case":
-            if self.trials[trial].fault is not None:
-                return 0.0
-            # A scorer that broke counts against the case: an error never leaves the denominator.
-            return None if not scored and not errors else float(not errors and all(score.passed for score in scored))
-        own = [score for score in scored if score.scorer == scorer]
-        if any(score.scorer == scorer for score in errors):
+    def mark(self, trial: int, scorer: str = "case") -> float | None:
+        """Whether one unbroken trial passed this scorer, as 1 or 0; None when nothing was scored."""
+        whole = scorer == "case"
+        if whole and self.trials[trial].fault is not None:
             return 0.0
-        return None if not own else float(all(score.passed for score in own))
+        mark = None
+        for score in self.scores[trial]:
+            if not whole and score.scorer != scorer:
+                continue
+            if isinstance(score, Scored):
+                if not score.passed:
+                    return 0.0
+                mark = 1.0
+            elif score.state is Absent.ERROR:
+                return 0.0  # a scorer that broke counts against the case: an error never leaves the denominator
+        return mark

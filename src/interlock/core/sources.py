@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import log
 
 from interlock.core.errors import TooLarge
 from interlock.core.lexicon import NEGATIONS
-from interlock.core.quantities import Quantity, quantities, unit_mentions
+from interlock.core.quantities import Quantity, quantities, rounds_to, unit_mentions
 from interlock.core.units import period, weekday
 from interlock.core.words import Word, clean, language_of, sentences, words
 
@@ -31,8 +31,71 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadSentence:
+    """One sentence of a source as it is compared: its content stems in their order, which of them it denies, the words of all
+    kinds, the periods and weekdays that it names, and its quantities, each with the content words around it."""
+
+    stems: tuple[str, ...]
+    have: frozenset[str]
+    denied: frozenset[str]
+    denies: bool
+    forms: frozenset[str]
+    periods: frozenset[str]
+    weekdays: frozenset[int]
+    told: tuple[tuple[Quantity, frozenset[str]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPassage:
+    """A passage, read once: its language, sentences, single units and the lengths of its lists."""
+
+    language: str
+    sentences: tuple[ReadSentence, ...]
+    once: frozenset[tuple[str, Decimal]]
+    listed: frozenset[int]
+
+
+def read_passage(text: str) -> ReadPassage:
+    """Read a passage for comparison; the same documents are retrieved again and again, so short ones are remembered."""
+    return _remembered(text) if len(text) <= _REMEMBER else _read(text)
+
+
+_REMEMBER = 20_000
+"""Characters of a passage that is remembered."""
+
+
+@lru_cache(maxsize=512)
+def _remembered(text: str) -> ReadPassage:
+    return _read(text)
+
+
+def _read(raw: str) -> ReadPassage:
+    text = clean(raw).text
+    language = language_of([word.form for word in words(text[:4000])])
+    found = tuple(_sentence(text, start, end, language) for start, end in sentences(text))
+    return ReadPassage(language, found, unit_mentions(text), frozenset(_list_lengths(text)))
+
+
+def _sentence(text: str, start: int, end: int, language: str) -> ReadSentence:
+    found = words(text, start, end, language)
+    told = quantities(text, start, end)
+    content = content_of(found, told)
+    stems = tuple(word.stem for word in content)
+    return ReadSentence(
+        stems,
+        frozenset(stems),
+        denied_in(found, language),
+        any(word.form in NEGATIONS for word in found),
+        frozenset(word.form for word in found),
+        frozenset(name for word in found if (name := period(word.form))),
+        frozenset(day for word in found if (day := weekday(word.form)) is not None),
+        tuple((quantity, around_of(content, quantity)) for quantity in told),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSentence:
-    """One sentence of a source: its content stems, which of them it denies, and the periods that it names."""
+    """A sentence in its place among all sources."""
 
     passage: int
     stems: frozenset[str]
@@ -62,8 +125,8 @@ class Sources:
                 f"the sources have {size:,} characters", hint=f"score against at most {MAX_SOURCES:,} of them"
             )
         self.passages = tuple(passages)
-        cleaned = [clean(passage.text) for passage in passages]
-        self.language = language_of([word.form for text in cleaned for word in words(text.text[:4000])])
+        read = [read_passage(passage.text) for passage in self.passages]
+        self.language = _commonest(read)
         self.sentences: list[SourceSentence] = []
         self.holding: dict[str, list[int]] = {}
         self.pairs: set[tuple[str, str]] = set()
@@ -71,47 +134,36 @@ class Sources:
         self.known: list[Known] = []
         self.by_value: dict[tuple[str, Decimal], list[int]] = {}
         self.units_of: dict[Decimal, set[str]] = {}
-        self.once: set[tuple[str, Decimal]] = set()
+        self.measured: set[Decimal] = set()
+        self.by_unit: dict[str, list[int]] = {}
+        self._rounded: dict[tuple[frozenset[Decimal], str, str, int], bool] = {}
+        self.once = frozenset[tuple[str, Decimal]]().union(*(one.once for one in read))
+        self.listed = frozenset[int]().union(*(one.listed for one in read))
         self.weekdays: set[int] = set()
         self.periods: set[str] = set()
-        self.listed: set[int] = set()
-        for at, text in enumerate(cleaned):
-            self._read(at, text.text)
+        for at, passage in enumerate(read):
+            for sentence in passage.sentences:
+                self._add(at, sentence)
 
-    def _read(self, passage: int, text: str) -> None:
-        for start, end in sentences(text):
-            found = words(text, start, end, self.language)
-            told = quantities(text, start, end)
-            content = content_of(found, told)
-            index = len(self.sentences)
-            stems = [word.stem for word in content]
-            periods = frozenset(name for word in found if (name := period(word.form)))
-            self.sentences.append(
-                SourceSentence(
-                    passage,
-                    frozenset(stems),
-                    denied_in(found, self.language),
-                    any(w.form in NEGATIONS for w in found),
-                    periods,
-                )
-            )
-            self.periods |= periods
-            for one in dict.fromkeys(stems):
-                self.holding.setdefault(one, []).append(index)
-            self.forms.update(word.form for word in found)
-            self.weekdays.update(day for word in found if (day := weekday(word.form)) is not None)
-            self.pairs.update(pairwise(stems))
-            for quantity in told:
-                self._keep(quantity, index, around_of(content, quantity))
-        self.once |= unit_mentions(text)
-        self.listed |= _list_lengths(text)
-
-    def _keep(self, quantity: Quantity, sentence: int, around: frozenset[str]) -> None:
-        at = len(self.known)
-        self.known.append(Known(quantity, sentence, around))
-        for value in quantity.values:
-            self.by_value.setdefault((quantity.unit, value), []).append(at)
-            self.units_of.setdefault(value, set()).add(quantity.unit)
+    def _add(self, passage: int, read: ReadSentence) -> None:
+        index = len(self.sentences)
+        self.sentences.append(SourceSentence(passage, read.have, read.denied, read.denies, read.periods))
+        for one in read.have:
+            self.holding.setdefault(one, []).append(index)
+        self.pairs.update(pairwise(read.stems))
+        self.forms |= read.forms
+        self.periods |= read.periods
+        self.weekdays |= read.weekdays
+        for quantity, around in read.told:
+            at = len(self.known)
+            self.known.append(Known(quantity, index, around))
+            if quantity.values:
+                self.by_unit.setdefault(quantity.unit, []).append(at)
+            if quantity.unit:
+                self.measured |= quantity.figures
+            for value in quantity.values:
+                self.by_value.setdefault((quantity.unit, value), []).append(at)
+                self.units_of.setdefault(value, set()).add(quantity.unit)
 
     @cached_property
     def dates(self) -> list[Known]:
@@ -138,6 +190,14 @@ class Sources:
                 found.setdefault(one[:_PREFIX_LETTERS], []).append(one)
         return found
 
+    def rounds(self, said: Quantity) -> bool:
+        """Whether a figure is one of the sources' with fewer digits, or called about it."""
+        told = (said.values, said.unit, said.bound, said.digits)
+        if told not in self._rounded:
+            near = self.by_unit.get(said.unit, ())
+            self._rounded[told] = any(rounds_to(said, self.known[index].quantity) for index in near)
+        return self._rounded[told]
+
     def weight(self, word: str) -> float:
         """How much a word tells, from 1 to 3: the fewer sentences have it, the more.
 
@@ -162,11 +222,19 @@ class Sources:
         return tuple(found.items())
 
 
+def _commonest(read: Sequence[ReadPassage]) -> str:
+    """The language of most sentences; the first of them among equals."""
+    counts: dict[str, int] = {}
+    for passage in read:
+        counts[passage.language] = counts.get(passage.language, 0) + len(passage.sentences)
+    return max(counts, key=lambda code: counts[code]) if counts else ""
+
+
 _PREFIX_LETTERS = 5
 _MAX_KIN = 50
 _MAX_HOLDING = 2_000
 """Sentences that one word may point to; in longer sources a commoner word does not help to find the place."""
-_AROUND = 4
+_AROUND = 2
 
 
 def content_of(found: Sequence[Word], told: Sequence[Quantity]) -> list[Word]:
@@ -176,9 +244,9 @@ def content_of(found: Sequence[Word], told: Sequence[Quantity]) -> list[Word]:
 
 
 def around_of(content: Sequence[Word], quantity: Quantity) -> frozenset[str]:
-    """The content words next to a quantity, four on each side."""
-    before = [word.stem for word in content if word.end <= quantity.start][-_AROUND:]
-    after = [word.stem for word in content if word.start >= quantity.end][:_AROUND]
+    """The content words next to a quantity, two on each side, marked with the side that they stand on."""
+    before = [f"<{word.stem}" for word in content if word.end <= quantity.start][-_AROUND:]
+    after = [f">{word.stem}" for word in content if word.start >= quantity.end][:_AROUND]
     return frozenset(before) | frozenset(after)
 
 

@@ -5,11 +5,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from interlock.core.binding import LabelStr, Str, Strict
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import DocumentError
+from interlock.core.judges import Judge, JudgeSpec
 
 
 class SuiteKind(StrEnum):
@@ -23,7 +24,7 @@ class SuiteKind(StrEnum):
 
 
 SCORERS: tuple[str, ...] = (
-    "case", "exact", "regex", "facts", "schema", "citation", "abstention", "escalation", "tool_calls", "recorded",
+    "case", "exact", "regex", "facts", "schema", "citation", "abstention", "escalation", "tool_calls", "groundedness", "recorded",
     "latency", "cost",
 )  # fmt: skip
 """What a requirement may name without a plug-in: the whole case, or one scorer."""
@@ -52,6 +53,9 @@ class Expect(Strict):
     regex: Str | None = None
     max_latency_s: float | None = Field(default=None, gt=0)
     max_cost_usd: float | None = Field(default=None, ge=0)
+    min_support: float | None = Field(
+        default=None, ge=0, le=1, description="least support of each claim in what was retrieved"
+    )
     recorded: bool = Field(default=False, description="judge by the verdict that an imported reply carries")
 
     @property
@@ -72,7 +76,7 @@ class Case(Strict):
     slices: tuple[Str, ...] = Field(min_length=1)
     expect: Expect
     source: Str = Field(description="where the case comes from; every case has a source (EVAL-07)")
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, description="how much it counts in the mix (EVAL-07)")
     cluster: str | None = Field(default=None, description="cases of one cluster are not independent")
     must_pass: bool = False
     covers: tuple[Str, ...] = Field(default=(), description="`tool:…`, `schema:…`, `rule:…` that this case exercises")
@@ -111,8 +115,25 @@ class Slice(Strict):
     id: LabelStr
     title: Str
     share: float | None = Field(default=None, ge=0, le=1)
+    key: LabelStr = Field(default="slice", description="slices of one key divide the traffic: their shares sum to 1")
     critical: bool = False
     owner: Str | None = None
+    against_fallback: Literal["beats", "matches"] | None = Field(
+        default=None, description="what is claimed of the AI against the path without it (EVAL-08)"
+    )
+    estimand: Literal["population", "census"] = Field(
+        default="population",
+        description="`census`: these cases are the requirement itself, nothing is claimed of others",
+    )
+    needs: int | None = Field(
+        default=None, ge=1, le=50, description="census: trials of each case that must pass; all, where it is left out"
+    )
+
+    @model_validator(mode="after")
+    def _needs_a_census(self) -> "Slice":
+        if self.needs is not None and self.estimand != "census":
+            raise ValueError("`needs` counts the trials of each case; it goes with `estimand: census`")
+        return self
 
 
 class Requirement(Strict):
@@ -132,6 +153,7 @@ class SuiteFile(Strict):
     cases: tuple[Str, ...] = Field(min_length=1)
     slices: tuple[Slice, ...] = Field(min_length=1)
     requirements: tuple[Requirement, ...] = ()
+    judges: tuple[JudgeSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,6 +165,7 @@ class Suite:
     cases: tuple[Case, ...]
     slices: tuple[Slice, ...]
     requirements: tuple[Requirement, ...] = ()
+    judges: tuple[Judge, ...] = ()
 
     def __post_init__(self) -> None:
         known = {piece.id for piece in self.slices}
@@ -168,8 +191,13 @@ class Suite:
     @cached_property
     def digest(self) -> Digest:
         """Name of the questions and of what must hold; made when it is asked for, since a large suite takes a while."""
+        judged = [
+            {"name": j.spec.name, "model": j.spec.model.pin, "prompt": j.prompt, "rubric": j.rubric}
+            for j in self.judges
+        ]
         return of_value(
             {
+                **({"judges": judged} if judged else {}),  # another judge is another suite, more labels are not
                 "name": self.name,
                 "kind": self.kind.value,
                 "cases": [case.model_dump(mode="json") for case in self.cases],
@@ -182,6 +210,18 @@ class Suite:
     def of_slice(self, name: str) -> tuple[Case, ...]:
         """The cases of one slice."""
         return tuple(case for case in self.cases if name in case.slices)
+
+    def floors(self, piece: Slice) -> dict[str, float]:
+        """The floors of a slice by scorer: its own, and of scorers it has none for those of `*`, unless each of its cases counts."""
+        each = piece.critical or piece.estimand == "census"
+        general: dict[str, float] = {}
+        own: dict[str, float] = {}
+        for row in self.requirements:
+            if row.floor is not None and row.slice == "*" and not each:
+                general[row.scorer] = max(general.get(row.scorer, 0.0), row.floor)
+            if row.floor is not None and row.slice == piece.id:
+                own[row.scorer] = max(own.get(row.scorer, 0.0), row.floor)
+        return {**general, **own}
 
     def margin(self, name: str, default: float) -> float:
         """The non-inferiority margin of a slice: its own, else that of `*`, else the default."""

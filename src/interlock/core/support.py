@@ -20,6 +20,8 @@ from interlock.core.words import Clean, Word, clean, sentences, words
 
 __all__ = ["Claim", "Doubt", "Kind", "Passage", "Sources", "Support", "score_answer"]
 
+SCORER = "interlock.support.v1"
+"""The name of this way of scoring, with its version: a threshold holds for the scorer that it was calibrated with."""
 MAX_ANSWER = 1_000_000
 """Characters of an answer; a longer one is refused."""
 

@@ -169,7 +169,7 @@ def judge(
     if absent is not None:
         return outcome(Standing.NA, Ruling(Standing.NA, absent, "", ""))
     ruling = _ruling(check, finding, limits)
-    if waiver is None or ruling.standing is Standing.PASS:
+    if waiver is None or ruling.standing in (Standing.PASS, Standing.NA):
         return outcome(ruling.standing, ruling, finding.evidence)
     waived = Ruling(
         Standing.WAIVED,

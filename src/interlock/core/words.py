@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from interlock.core.lexicon import ELIDED, FUNCTION_WORDS, LANGUAGES
 
-MAX_SENTENCE = 60
-"""Words of a sentence; a longer one is read in pieces, so that the time grows with the text and never faster."""
+MAX_SENTENCE = 1_000
+"""Characters of a sentence; a longer one is read in pieces, so that the time grows with the text and never faster."""
 
 _MARKS = (
     "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
@@ -31,7 +31,7 @@ _UNSEEN = re.compile("[\u200b\u2060\ufeff\u00ad\u180e\u2061-\u2064\U000e0000-\U0
 _END = re.compile(
     r"[.!?…]+[\"'”’»)\]]*(?=\s|$)|[。！？｡।॥؟۔]+[」』”’）]*"  # an end, and what closes after it
     r"|(?<=[a-zà-ÿ0-9)\"”])[.!?](?=[A-ZÀ-Þ][a-zà-ÿ])"  # joined without a space, as crawled text often is
-    r"|[ \t]*\n\s*|;\s"
+    r"|(?<![ \t])[ \t]*\n\s*|;\s"
 )
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[\"“])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|[Mm]rs?|[Mm]s|[Dd]r|[Pp]rof|[Ss]t|[Jj]r|[Ss]r|[Nn]o|[Nn]r|[Vv]s|"
@@ -133,6 +133,11 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         start += 1
     while end > start and text[end - 1].isspace():
         end -= 1
+    while end - start > MAX_SENTENCE:
+        cut = text.rfind(" ", start + MAX_SENTENCE // 2, start + MAX_SENTENCE)
+        cut = cut if cut > start else start + MAX_SENTENCE
+        yield start, cut
+        start = cut
     if start < end:
         yield start, end
 

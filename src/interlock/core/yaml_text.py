@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from interlock.core.document import Document
@@ -10,6 +11,7 @@ from interlock.core.errors import (
     DocumentSyntax,
     EmptyDocument,
     HiddenCharacter,
+    InterlockError,
     KeyNotText,
     Place,
     YamlFeature,
@@ -38,6 +40,9 @@ _AMBIGUOUS = (
 )
 
 
+_TRUTHS = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
+
+
 def _plain(source: Source, text: str, place: Place) -> str | int | float | bool | None:
     """What an unquoted scalar means in the core schema of YAML 1.2, if it means one thing only."""
     if text in {"", "~", "null", "Null", "NULL"}:
@@ -63,9 +68,16 @@ def parse_yaml(text: str, file: str) -> Document:
         file: the name that errors give.
     Raises: DocumentError for anything that is malformed, hidden, repeated, or read differently by another reader.
 
+    The same text under the same name is the same document, and is read once: nobody changes the value of a document.
+
     >>> parse_yaml('part: {version: "1.10", k: 4}', "x.yaml").value
     {'part': {'version': '1.10', 'k': 4}}
     """
+    return _parsed(text, file)
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, file: str) -> Document:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -87,7 +99,27 @@ def parse_yaml(text: str, file: str) -> Document:
     return Document(file, builder.root, source.text, builder.marks)
 
 
-def _build_yaml(source: Source, events: Iterable[Any]) -> Builder:
+def parse_rendered(text: str, file: str) -> Any:
+    """The value of a text that a program rendered, as JSON, as YAML or as Python writes mappings; None when it is none.
+
+    Looser than `parse_yaml` in one point: an unquoted word that readers disagree about, such as a date, is text. What
+    is repeated, aliased, tagged or hidden still makes the whole text no document.
+
+    >>> parse_rendered("- id: 7\\n  on: 2026-01-02", "x")
+    [{'id': 7, 'on': '2026-01-02'}]
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        source = readable(text, file, MAX_YAML)
+        return _build_yaml(source, YAML(typ="safe", pure=True).parse(source.text), loose=True).root
+    except (InterlockError, YAMLError, ValueError, LookupError, ArithmeticError, AttributeError, TypeError,
+            AssertionError, RecursionError):  # fmt: skip
+        return None
+
+
+def _build_yaml(source: Source, events: Iterable[Any], *, loose: bool = False) -> Builder:
     from ruamel.yaml import events as ev
 
     builder, documents = Builder(source), 0
@@ -102,7 +134,7 @@ def _build_yaml(source: Source, events: Iterable[Any]) -> Builder:
         elif isinstance(event, ev.NodeEvent):
             _refuse_feature(source, event, place)
             if isinstance(event, ev.ScalarEvent):
-                _add_scalar(builder, event, place)
+                _add_scalar(builder, event, place, loose)
             elif builder.wants_key:
                 raise source.error(KeyNotText, "a list or a mapping as a key", "keys are text", place)
             else:
@@ -125,13 +157,15 @@ def _refuse_feature(source: Source, event: Any, place: Place) -> None:
         raise source.error(YamlFeature, f"the tag `{event.tag}`", "remove it; quotes make text of a value", place)
 
 
-def _add_scalar(builder: Builder, event: Any, place: Place) -> None:
+def _add_scalar(builder: Builder, event: Any, place: Place, loose: bool = False) -> None:
     source, text = builder.source, str(event.value)
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise source.error(
             HiddenCharacter, "half of a character", "write the whole character, or `\\U` and 8 digits", place
         )
     plain = not event.style
+    if plain and loose and any(form.fullmatch(text) for form, _, _ in _AMBIGUOUS) and text not in _TRUTHS:
+        plain = False
     if builder.wants_key:
         if plain and text == "<<":
             raise source.error(YamlFeature, "the merge key `<<`", "write the keys out", place)

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from interlock.core.errors import UsageError
-from interlock.ports import Scorer
+from interlock.ports import Scorer, SupportScorer
 
 ENTRY_POINTS = "interlock.scorers"
 """The entry point group in which a package offers a scorer: a class or function without arguments that gives one."""
+SUPPORT_ENTRY_POINTS = "interlock.support"
+"""The entry point group in which a package offers what scores evidence."""
 
 
 def default_scorers(output_schema: Mapping[str, Any] | None = None) -> tuple[Scorer, ...]:
@@ -26,6 +28,7 @@ def default_scorers(output_schema: Mapping[str, Any] | None = None) -> tuple[Sco
     from interlock.scorers.escalation import Escalation
     from interlock.scorers.exact import Exact
     from interlock.scorers.facts import Facts
+    from interlock.scorers.groundedness import Groundedness
     from interlock.scorers.latency import Latency
     from interlock.scorers.recorded import Recorded
     from interlock.scorers.regex import Regex
@@ -34,7 +37,7 @@ def default_scorers(output_schema: Mapping[str, Any] | None = None) -> tuple[Sco
 
     schema: tuple[Scorer, ...] = (Schema(output_schema),) if output_schema else ()
     return (
-        Exact(), Regex(), Facts(), *schema, Citation(), Abstention(), Escalation(), ToolCalls(), Recorded(), Latency(), Cost(),
+        Exact(), Regex(), Facts(), *schema, Citation(), Abstention(), Escalation(), ToolCalls(), Groundedness(), Recorded(), Latency(), Cost(),
     )  # fmt: skip
 
 
@@ -66,3 +69,30 @@ def load_scorers() -> tuple[Scorer, ...]:
             raise UsageError(f"two scorers are called `{scorer.name}`", hint="rename the one you added")
         found[scorer.name] = scorer
     return tuple(found.values())[own:]
+
+
+def support_scorer(name: str | None = None) -> SupportScorer:
+    """What scores evidence: the embedded one, or the one of this name that an installed package offers.
+
+    Raises: UsageError when nobody offers it, or what is offered is none.
+    """
+    from importlib.metadata import entry_points
+
+    from interlock.scorers.support import Embedded
+
+    embedded = Embedded()
+    if name in (None, embedded.name):
+        return embedded
+    offered = {point.name: point for point in entry_points(group=SUPPORT_ENTRY_POINTS)}
+    if name not in offered:
+        raise UsageError(
+            f"nobody offers the scorer of evidence `{name}`",
+            hint=f"known: {', '.join([embedded.name, *sorted(offered)])}",
+        )
+    scorer: SupportScorer = offered[name].load()()
+    if not callable(getattr(scorer, "support", None)) or getattr(scorer, "name", None) != name:
+        raise UsageError(
+            f"`{offered[name].value}` is no scorer of evidence",
+            hint="it needs `name` and `support(answer, passages, question)`",
+        )
+    return scorer

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from interlock.core.citation import Source
 from interlock.core.delivery import (
     LAST_WORDS,
     Abstained,
@@ -23,6 +22,7 @@ from interlock.core.delivery import (
 )  # fmt: skip
 from interlock.core.guard_probe import GuardProbe, SimulatedOutage, read_probe
 from interlock.core.handoff import Packet, evidence_rows, judged_to_json
+from interlock.core.retrieved import Source
 from interlock.core.stream import SentenceBuffer
 from interlock.sdk.proposal import read_proposal, read_sources
 

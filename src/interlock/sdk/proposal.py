@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from interlock.core.citation import Cite, Source
+from interlock.core.citations import Cite
 from interlock.core.delivery import Proposal, Statement
+from interlock.core.retrieved import Source
 
 _OUTCOMES = {"answer": "answer", "abstain": "abstain", "escalate": "escalate", "clarify": "clarify"}
 

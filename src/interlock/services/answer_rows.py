@@ -12,7 +12,8 @@ from interlock.core.document import Document
 from interlock.core.errors import DocumentSyntax, MissingKey, Place, TooLarge, UsageError, WrongValue
 from interlock.core.json_text import MAX_JSON, parse_line
 from interlock.core.source import decoded
-from interlock.core.support import MAX_ANSWER, Passage, Sources, Support, score_answer
+from interlock.core.support import MAX_ANSWER, Passage, Support
+from interlock.ports import SupportScorer
 
 GROUNDED, UNGROUNDED = "grounded", "ungrounded"
 """The labels that an evaluation counts; every other one is left out and named."""
@@ -24,7 +25,7 @@ _INVISIBLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\
 class AnswerRow:
     """One answer with what it may rest on. Empty texts where the row does not say; support and label None likewise.
 
-    outcome: answer | abstain | escalate: what became of it, where that is known.
+    outcome: answer | abstain | escalate: what became of it, where that is known. scorer: what gave the support.
     """
 
     id: str
@@ -36,6 +37,7 @@ class AnswerRow:
     slice: str
     label: str | None
     support: float | None
+    scorer: str
     outcome: str
     place: Place
 
@@ -104,6 +106,7 @@ def _row(document: Document, number: int) -> AnswerRow:
         slice=_string(document, row, "slice", ""),
         label=label or None,
         support=_support(document, row),
+        scorer=_string(document, row, "scorer", ""),
         outcome=outcome,
         place=Place(document.file, number),
     )
@@ -148,21 +151,22 @@ def _passages(document: Document, row: Mapping[str, Any]) -> tuple[Passage, ...]
     return tuple(found)
 
 
-def score_row(row: AnswerRow) -> Support:
-    """Lay the answer of a row over its passages. Raises: DocumentError, with the place of the row, for what is too large."""
+def score_row(row: AnswerRow, scorer: SupportScorer) -> Support:
+    """Lay the answer of a row over its passages. Raises: TooLarge, with the place of the row."""
     try:
-        return score_answer(row.response, Sources(row.passages), question=row.question)
+        return scorer.support(row.response, row.passages, question=row.question)
     except TooLarge as fault:
         raise TooLarge(fault.message, hint=fault.hint, place=row.place) from fault
 
 
-def scored_json(row: AnswerRow, support: Support) -> dict[str, Any]:
+def scored_json(row: AnswerRow, support: Support, scorer: str) -> dict[str, Any]:
     """The line that `interlock answers score` prints of a row."""
     told = {"dataset": row.dataset, "doc_id": row.doc_id, "slice": row.slice, "label": row.label}
     return {
         "id": row.id,
         **{key: value for key, value in told.items() if value},
         "support": round(support.score, 6),
+        "scorer": scorer,
         "claims": [
             {
                 "start": claim.start, "end": claim.end, "support": round(claim.score, 6), "passages": list(claim.passages),

@@ -11,10 +11,12 @@ from interlock.core.checks import NEVER_WAIVED, Check, Level, Limits, level_in, 
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import LedgerError
 from interlock.core.manifest import EnvironmentSpec, Part, Profile
+from interlock.core.mutation import mutants_digest
 from interlock.core.rules import RULES, Standing
 from interlock.core.verdict import Finding, Outcome, Verdict, Waiver, best_evidence, judge, valid_until, word_of
 from interlock.ports import Records
 from interlock.services.history import approvals_of, last_ready, proven_pairs, reasons_of
+from interlock.services.rerun import rerun_input
 from interlock.services.shelf import fetch
 from interlock.services.snapshot import snapshot
 from interlock.services.waive import open_waivers
@@ -136,6 +138,7 @@ def unproven_ways_back(subject: Subject, records: Records) -> tuple[Part, ...]:
 _INPUTS: Mapping[str, Callable[[Subject, Records], str]] = {
     "app": lambda subject, _: subject.app,
     "lock": lambda subject, _: "same" if subject.locked else "differs",
+    "mutants": lambda subject, _: mutants_digest(subject.bundle.components),
     "paths": lambda subject, _: of_value(sorted(subject.bundle.paths()), domain="interlock.paths.v1"),
     "constraints": lambda subject, _: of_value(subject.bundle.constraints, domain="interlock.constraints.v1"),
     "live": lambda subject, records: baseline(subject, records) or "none",
@@ -145,6 +148,7 @@ _INPUTS: Mapping[str, Callable[[Subject, Records], str]] = {
     "approvals": _approvals,
     "waivers": _waivers,
     "bars": _bars,
+    "rerun": lambda subject, records: rerun_input(records, subject.bundle, subject.app, subject.limits),
     "ways": lambda subject, records: of_value(
         [part.value for part in unproven_ways_back(subject, records)], domain="interlock.ways.v1"
     ),

@@ -6,7 +6,7 @@ from typing import Any
 
 from interlock.core.actions import ActionMap, seconds
 
-_EFFECTS = ("read", "write", "send", "money", "destructive", "credential")
+_EFFECTS = ("read", "fetch", "write", "send", "money", "destructive", "credential")
 _SOURCES = ("user", "system", "attested", "third_party", "model")  # from the best to the worst
 _ARGS = ("content", "quantity", "control")  # a control argument must be proven, content need not
 _SIGNS = {"gt": 1, "gte": 1, "lt": -1, "lte": -1}  # a higher number asks less often (1), or more often (-1)
@@ -77,10 +77,14 @@ def _action(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[_Step]:
     for arg, kind in _both(_part(old, "args"), _part(new, "args")):
         yield from _ranked(f"argument `{arg}`", kind[0], kind[1], _ARGS, down=True)
     yield from _ask(old.get("ask"), new.get("ask"))
-    yield from _budget(old.get("budget"), new.get("budget"))
+    yield from _ask(old.get("escalate"), new.get("escalate"), "hands over to")
+    yield from _audience(old.get("audience"), new.get("audience"))
+    yield from _budgets(_listed(old.get("budget")), _listed(new.get("budget")))
+    yield from _readers(old.get("readers"), new.get("readers"))
+    yield from _harmless(_part(old, "harmless"), _part(new, "harmless"))
     for label, kind in _both(_part(old, "outputs"), _part(new, "outputs")):
         yield from _ranked(f"output `{label}` is trusted as", kind[0], kind[1], _SOURCES, down=True)
-    for key in ("idempotency", "words"):
+    for key in ("idempotency", "words", "parse_text"):
         if old.get(key) != new.get(key):
             yield _Step(0, f"{key} changed")
 
@@ -110,6 +114,10 @@ def _shown(value: Any) -> str:
 
 
 def _roles(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[_Step]:
+    if None in (old.get("roles"), new.get("roles")):
+        if old.get("roles") != new.get("roles"):
+            yield _Step(1, "every role may") if new.get("roles") is None else _Step(-1, "every role may")
+        return
     before, after = set(old.get("roles") or ()), set(new.get("roles") or ())
     for role in sorted(after - before):
         yield _Step(1, f"role `{role}` may")
@@ -129,13 +137,15 @@ def _sources(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> It
             yield from _ranked(f"source of `{arg}`", before, after, _SOURCES)
 
 
-def _ask(old: Any, new: Any) -> Iterator[_Step]:
+def _ask(old: Any, new: Any, does: str = "asks") -> Iterator[_Step]:
     if old == new:
         return
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
-        yield _Step(-1, "may act without asking") if new else _Step(1, "asks nobody any more")
+        yield _Step(-1, "may act without asking") if new else _Step(1, f"{does} nobody any more")
         return
-    yield from _when(old.get("when"), new.get("when"))
+    yield from _when(old.get("when"), new.get("when"), does)
+    if old.get("queue") != new.get("queue"):
+        yield _Step(0, f"{does} {_shown(new.get('queue'))} instead of {_shown(old.get('queue'))}")
     who, whom = _part(old, "approvers"), _part(new, "approvers")
     yield from _number("approvers", who.get("count"), whom.get("count"), raised=-1)
     if who.get("role") != whom.get("role"):
@@ -148,15 +158,59 @@ def _ask(old: Any, new: Any) -> Iterator[_Step]:
     yield from _number("approval holds for", old.get("ttl"), new.get("ttl"), raised=1, read=_seconds)
 
 
-def _when(old: Any, new: Any) -> Iterator[_Step]:
+def _audience(old: Any, new: Any) -> Iterator[_Step]:
+    if old != new:
+        yield _Step(-1 if new == "internal" else 1, f"audience {_shown(old)} → {_shown(new)}")
+
+
+def _readers(old: Any, new: Any) -> Iterator[_Step]:
+    """Who may read an output: one more restriction is less authority."""
+    before = {"the output": old} if isinstance(old, str) else old or {}
+    after = {"the output": new} if isinstance(new, str) else new or {}
+    ranks = ("principal", "tenant", None)
+    for path, (was, now) in _both(before, after):
+        side = 1 if ranks.index(now) > ranks.index(was) else -1
+        yield _Step(side, f"readers of `{path}` {_shown(was)} → {_shown(now)}")
+
+
+def _harmless(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[_Step]:
+    for name, (was, now) in _both(old, new):
+        for value in now or ():
+            if value not in (was or ()):
+                yield _Step(1, f"`{name}` may be `{value}` from any source")
+        for value in was or ():
+            if value not in (now or ()):
+                yield _Step(-1, f"`{name}` may be `{value}` from any source")
+
+
+def _listed(budget: Any) -> dict[str, Any]:
+    """The budgets of an entry by what they count; the place tells two of a kind apart."""
+    found: dict[str, Any] = {}
+    for each in [] if budget is None else [budget] if isinstance(budget, Mapping) else budget:
+        name, count = str(each["meter"]), 2
+        while name in found:
+            name, count = f"{each['meter']} ({count})", count + 1
+        found[name] = each
+    return found
+
+
+def _budgets(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[_Step]:
+    if len(old) == len(new) == 1:  # the one budget of an entry keeps its place whatever it counts
+        yield from _budget(next(iter(old.values())), next(iter(new.values())))
+        return
+    for _, (was, now) in _both(old, new):
+        yield from _budget(was, now)
+
+
+def _when(old: Any, new: Any, does: str = "asks") -> Iterator[_Step]:
     if old == new:
         return
     if "always" in (old, new):
-        yield _Step(1, "asks only under conditions") if old == "always" else _Step(-1, "may act unasked")
+        yield _Step(1, f"{does} only under conditions") if old == "always" else _Step(-1, "may act unasked")
         return
     for field, (before, after) in _both(old or {}, new or {}):
         for key, (low, high) in _both(before or {}, after or {}):
-            what = f"asks when `{field}` {key}"
+            what = f"{does} when `{field}` {key}"
             if low is None or high is None or key not in _SIGNS:
                 yield _Step(1, f"{what}: {_flat(low)} → {_flat(high)}")  # no order between them: shown as a gain
             else:
@@ -187,7 +241,7 @@ def _budget(old: Any, new: Any) -> Iterator[_Step]:
         return
     yield from _number("budget cap", old.get("cap"), new.get("cap"), raised=1)
     yield from _number("budget window", old.get("window"), new.get("window"), raised=-1, read=_seconds)
-    for key in ("meter", "per"):
+    for key in ("meter", "of", "reserve", "per"):
         if old.get(key) != new.get(key):
             yield _Step(0, f"budget {key}: {_flat(old.get(key))} → {_flat(new.get(key))}")
 

@@ -35,6 +35,11 @@ def lowered_bars(old: Loaded | None, new: Loaded) -> list[LoweredBar]:
     ]
 
 
+def lowered_suites(old: Loaded, new: Loaded) -> list[str]:
+    """The bars of the suites alone that are lower than before, in words."""
+    return list(_suites(old, new))
+
+
 # ── evals ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -46,6 +51,8 @@ def _suites(old: Loaded, new: Loaded) -> Iterator[str]:
                 yield f"suite `{suite.name}`: {text}"
         else:
             yield f"suite `{suite.name}` removed, with {len(suite.cases)} cases"
+    if old.traffic is not None and new.traffic is None:
+        yield "the counted traffic is gone: shares are only declared"
 
 
 def _suite(old: Suite, new: Suite, limits_before: Limits, limits_after: Limits) -> Iterator[str]:
@@ -61,6 +68,11 @@ def _suite(old: Suite, new: Suite, limits_before: Limits, limits_after: Limits) 
             continue  # told as a removed slice
         if now is None or now < floor:
             yield f"floor of `{where}` for {scorer}: {floor:g} → {'none' if now is None else f'{now:g}'}"
+    judges = {judge.spec.name: judge.spec.agreement for judge in new.judges}
+    for judge in old.judges:
+        now = judges.get(judge.spec.name)
+        if now is not None and now < judge.spec.agreement:
+            yield f"agreement asked of judge `{judge.spec.name}`: {judge.spec.agreement:g} → {now:g}"
     for name in (piece.id for piece in old.slices if piece.id in slices):
         before, after = old.margin(name, limits_before.default_margin), new.margin(name, limits_after.default_margin)
         if after > before:
@@ -106,6 +118,13 @@ def _slice(old: Slice, new: Slice | None) -> Iterator[str]:
         yield f"slice `{old.id}` removed" + (" (it was critical)" if old.critical else "")
     elif old.critical and not new.critical:
         yield f"slice `{old.id}` is no longer critical"
+    if new is not None and old.estimand != new.estimand and new.estimand == "census":
+        yield f"slice `{old.id}` became a census: it claims nothing of other cases any more"
+    elif new is not None and old.estimand == "census" == new.estimand and (old.needs or 51) > (new.needs or 51):
+        yield f"slice `{old.id}` needs fewer trials of each case: {old.needs or 'all'} → {new.needs}"
+    claims = {None: 0, "matches": 1, "beats": 2}
+    if new is not None and claims[new.against_fallback] < claims[old.against_fallback]:
+        yield f"slice `{old.id}` claimed `{old.against_fallback}` against the path without AI, and now `{new.against_fallback or 'nothing'}`"
 
 
 def _floors(suite: Suite) -> dict[tuple[str, str], float]:

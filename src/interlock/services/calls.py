@@ -1,25 +1,25 @@
-"""Calls to the model: asked, kept by content, replayed, and never beyond the money cap."""
+"""Calls to the model and to tools: named by what is upstream of them, kept, replayed, never beyond the money cap."""
 
-import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Protocol
 
 from interlock.core.broken import BrokenRun, FailedRun
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import CapError, NotCanonical
-from interlock.core.json_text import parse_jsonl
-from interlock.core.manifest import Price
+from interlock.core.manifest import CallMode, Price
 from interlock.core.score import Broken, Fault
-from interlock.patience import PATIENCE, Patience
+from interlock.patience import Caller
 from interlock.ports import Call, CallStore, Chat, Clock
+from interlock.services.limiter import Limiter
+from interlock.services.recorder import Answered, RecordedCall, Recorder
 
-Mode = Literal["live", "record", "replay-or-live", "replay"]
 DEFAULT_OUTPUT_TOKENS = 4096
 """Tokens that are reserved for an answer when its request sets no limit."""
+TOOL_READS = ("tools", "app")
+"""What is upstream of a tool call besides its arguments: the tools part, and the code that carries it out."""
 
 
 class LiveChat(Protocol):
@@ -28,83 +28,45 @@ class LiveChat(Protocol):
     async def __call__(self, request: Mapping[str, Any], *, key: str = "") -> Mapping[str, Any]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedCall:
-    """A call out of a recording file."""
-
-    request: Mapping[str, Any]
-    response: Mapping[str, Any]
-    latency_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A response, what the call costs, what of that was paid now, and the seconds that it took when it was made.
-
-    `replayed_s` is 0 for a call that was made just now: its time passes on the clock.
-    """
-
-    response: Mapping[str, Any]
-    cost_usd: float = 0.0
-    paid_usd: float = 0.0
-    replayed_s: float = 0.0
-
-
-def call_key(fingerprint: str, request: Mapping[str, Any], *, index: int = 0, repeat: int = 0) -> Digest:
+def call_key(
+    fingerprint: str,
+    request: Mapping[str, Any],
+    *,
+    index: int = 0,
+    repeat: int = 0,
+    reads: Mapping[str, str] | None = None,
+) -> Digest:
     """The name of a call: the model, the request, which of the identical requests of its trial it is, and the repeat.
+
+    The request is what the parts before the call made of themselves: prompt, retrieved texts, offered tools. What the
+    endpoint reads besides the request is named in `reads`, with its digest.
 
     Raises: NotCanonical when the request is no plain JSON.
     """
     named = {"model_fingerprint": fingerprint, "request": request, "index": index, "repeat": repeat}
-    return of_value(named, domain="interlock.call.v1")
+    return of_value({**named, "reads": dict(reads)} if reads else named, domain="interlock.call.v1")
 
 
-def parse_recordings(files: Iterable[tuple[str, str]]) -> Mapping[str, RecordedCall]:
-    """The calls of recording files, by key.
+def tool_key(
+    reads: Mapping[str, str], tool: str, arguments: Mapping[str, Any], *, index: int = 0, repeat: int = 0
+) -> Digest:
+    """The name of a tool call: the tools part and the app build, the tool, its arguments, index and repeat.
 
-    Args:
-        files: name and text of each JSONL file. A line `{"recording": 1, …}` says where the calls come from; each
-            other line has `key`, `request`, `response` and, if known, `latency_s`.
-    Raises: DocumentError for a line that is neither, or two different responses under one key.
+    Raises: NotCanonical when the arguments are no plain JSON.
     """
-    found: dict[str, RecordedCall] = {}
-    for name, text in files:
-        for line in parse_jsonl(text, name):
-            row = line.value
-            if isinstance(row, dict) and "recording" in row:
-                if row["recording"] != 1:
-                    raise line.error(("recording",), f"recording format `{row['recording']}` is not known", hint="1 is")
-                continue
-            if not (
-                isinstance(row, dict)
-                and isinstance(row.get("key"), str)
-                and isinstance(row.get("request"), dict)
-                and isinstance(row.get("response"), dict)
-            ):
-                raise line.error((), "a recorded call has `key`, `request` and `response`")
-            latency = row.get("latency_s", 0.0)
-            if isinstance(latency, bool) or not isinstance(latency, int | float) or latency < 0:
-                raise line.error(("latency_s",), "`latency_s` is a number of seconds, 0 or more")
-            call = RecordedCall(row["request"], row["response"], float(latency))
-            if row["key"] in found and found[row["key"]].response != call.response:
-                raise line.error(("key",), f"`{row['key'][:19]}` has two different responses")
-            found[row["key"]] = call
-    return found
+    named = {"reads": dict(reads), "tool": tool, "arguments": arguments, "index": index, "repeat": repeat}
+    return of_value(named, domain="interlock.tool-call.v1")
 
 
 class RecordedChat:
-    """The chat of a run, in one of four modes.
-
-    - live: every call is asked, once in a run; nothing from before is used.
-    - record: a call that the store has is not asked again; recording files are not used.
-    - replay-or-live: what neither the store nor the recordings have is asked.
-    - replay: nothing is asked; a call that is not recorded breaks its trial.
+    """The chat of a run, in one of the four modes of `Recorder`; tool calls are recorded at the same border.
 
     Money: before a call is made, the most that it can cost is reserved durably, and settled when the answer is kept.
     A reservation whose call may have been carried out is never given back, so a crash can only make a run stop early.
+    What was spent before is read once: one process at a time spends under the id of a run.
 
     Args:
-        mode: as above.
+        mode: see `Recorder`.
         live: who is asked; None where no endpoint is configured.
         store: where calls and reservations are kept.
         recordings: calls by key, see `parse_recordings`.
@@ -112,13 +74,16 @@ class RecordedChat:
         price: of the model; None when it is not known.
         cap_usd: the most that a run may spend, in US dollars; None for no cap.
         run: the id under which money is counted; a resumed run keeps it.
+        reads: digests of the parts, the app build and the target, by name: what a call may say that it reads.
+        limiter: of the endpoint; by default one that limits nothing.
+        attempts: tries of a call that broke in transport, at least 1.
     Raises: CapError when there is a cap, a call could be asked, and the price is not known.
     """
 
     def __init__(
         self,
         *,
-        mode: Mode,
+        mode: CallMode,
         live: LiveChat | None,
         store: CallStore,
         clock: Clock,
@@ -127,107 +92,148 @@ class RecordedChat:
         fingerprint: str = "",
         price: Price | None = None,
         cap_usd: float | None = None,
+        reads: Mapping[str, str] | None = None,
+        limiter: Limiter | None = None,
+        attempts: int = 3,
     ) -> None:
-        if cap_usd is not None and price is None and live is not None and mode != "replay":
+        if cap_usd is not None and price is None and live is not None and mode != "replay-strict":
             raise CapError(
                 f"a cap of {cap_usd:g} US dollars means nothing without a price",
                 hint="pin `price` in the model part, or replay recorded calls",
             )
-        self._mode, self._live, self._store, self._clock, self._run = mode, live, store, clock, run
-        self._recordings, self._fingerprint = recordings or {}, fingerprint
-        self._price, self._cap_usd = price, cap_usd
-        self._mine: dict[str, Answered] = {}
-        self._asking: dict[str, asyncio.Lock] = {}
+        self._live, self._store, self._clock, self._run = live, store, clock, run
+        self._fingerprint, self._price, self._cap_usd = fingerprint, price, cap_usd
+        self._reads, self._limiter, self._attempts = dict(reads or {}), limiter or Limiter(), attempts
+        self._spent_usd: float | None = None
+        self._recorder = Recorder(mode, store, run, recordings or {}, lambda response: self._cost(response, 0.0))
 
     async def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """One call outside any trial."""
         return (await self.ask(request, index=0, repeat=0)).response
 
-    async def ask(self, request: Mapping[str, Any], *, index: int, repeat: int) -> Answered:
+    async def ask(
+        self,
+        request: Mapping[str, Any],
+        *,
+        index: int,
+        repeat: int,
+        reads: Collection[str] = (),
+        caller: Caller | None = None,
+    ) -> Answered:
         """The answer to a request.
 
         Raises: BrokenRun: not recorded, cap reached, or as the endpoint failed; FailedRun when the app's request is none.
         """
         try:
-            key = call_key(self._fingerprint, request, index=index, repeat=repeat)
+            key = call_key(self._fingerprint, request, index=index, repeat=repeat, reads=self._digests(reads))
         except NotCanonical as error:
             raise FailedRun(Fault.CRASH, f"the app's request is no plain JSON: {error.message}") from error
-        known = self._known(key, request)
-        if known is not None:
-            return known
-        if self._mode == "replay" or self._live is None:
-            raise BrokenRun(
-                Broken.RECORDING, f"call `{key[7:19]}` is not recorded", hint="run with `calls: record` and an endpoint"
-            )
-        # Two trials with the same request wait for one call instead of paying twice.
-        lock = self._asking.setdefault(key, asyncio.Lock())
-        async with lock:
-            known = self._known(key, request)
-            if known is not None:
-                return known
-            return await self._ask_live(self._live, key, request)
+        live, by = self._live, caller or Caller()
+        ask = None if live is None else lambda: self._ask_live(live, key, request, by)
+        return await self._recorder.answer(key, request, ask)
 
-    def _known(self, key: str, request: Mapping[str, Any]) -> Answered | None:
-        if self._mode == "live":
-            return self._mine.get(key)
-        kept = self._store.get(key)
-        if kept is not None:
-            return Answered(kept.response, kept.cost_usd, 0.0, kept.latency_s)
-        recorded = None if self._mode == "record" else self._recordings.get(key)
-        if recorded is None:
-            return None
-        if recorded.request != request:
-            raise BrokenRun(
-                Broken.RECORDING, f"call `{key[7:19]}` is recorded with another request", hint="record it again"
-            )
-        return Answered(recorded.response, self._cost(recorded.response, 0.0), 0.0, recorded.latency_s)
+    async def tool(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        run: Callable[[], Awaitable[Any]],
+        *,
+        index: int,
+        repeat: int,
+        reads: Collection[str] = TOOL_READS,
+    ) -> Answered:
+        """What a tool call gave when it was made, or what `run` gives now, which is kept: the response has `result`.
 
-    async def _ask_live(self, live: LiveChat, key: str, request: Mapping[str, Any]) -> Answered:
-        most = self._most(request)
-        if self._cap_usd is not None and self._store.spent(self._run) + most > self._cap_usd:
+        Raises: BrokenRun: not recorded; FailedRun when arguments or result are no plain JSON; whatever `run` raises.
+        """
+        request: dict[str, Any] = {"tool": tool, "arguments": dict(arguments)}
+        try:
+            key = tool_key(self._digests(reads), tool, arguments, index=index, repeat=repeat)
+        except NotCanonical as error:
+            raise FailedRun(Fault.CRASH, f"the arguments of `{tool}` are no plain JSON: {error.message}") from error
+
+        async def ask() -> Call:
+            start = time.perf_counter()
+            response = {"result": await run()}
+            try:
+                of_value(response, domain="interlock.tool-result.v1")
+            except NotCanonical as error:
+                raise FailedRun(Fault.CRASH, f"the result of `{tool}` is no plain JSON: {error.message}") from error
+            return Call(key, request, response, 0.0, time.perf_counter() - start, self._clock.now())
+
+        return await self._recorder.answer(key, request, ask)
+
+    def _digests(self, names: Collection[str]) -> dict[str, str]:
+        """Raises FailedRun for a name that nothing has: the app would read what no change can reach."""
+        unknown = sorted(set(names) - set(self._reads))
+        if unknown and self._reads:
+            known = ", ".join(sorted(self._reads))
+            raise FailedRun(Fault.CRASH, f"the app reads `{unknown[0]}`, which is none of {known}")
+        return {name: self._reads.get(name, "") for name in sorted(names)}
+
+    async def _ask_live(self, live: LiveChat, key: str, request: Mapping[str, Any], caller: Caller) -> Call:
+        tokens = _most_tokens(request)
+        most = self._usd(*tokens)
+        if self._spent_usd is None:
+            self._spent_usd = self._store.spent(self._run)  # of this run before it was interrupted
+        if self._cap_usd is not None and self._spent_usd + most > self._cap_usd:
             raise BrokenRun(
                 Broken.CAP, f"a call of up to {most:.4f} US dollars would pass {self._cap_usd:g}", hint="raise the cap"
             )
         asked = dict(request)
         self._store.reserve(key, self._run, most, at=self._clock.now())
-        start = time.perf_counter()
+        self._spent_usd += most
+
+        async def once() -> tuple[Mapping[str, Any], float]:
+            start = time.perf_counter()
+            return await live(asked, key=key), time.perf_counter() - start
+
         try:
-            response = await live(asked, key=key)
+            response, latency_s = await self._limiter.ask(
+                once,
+                caller=caller,
+                attempts=self._attempts,
+                tokens=float(sum(tokens)),
+                used=lambda answer: None if (told := _usage(answer[0])) is None else float(sum(told)),
+            )
         except BrokenRun as error:
             if not error.made:
                 self._store.release(key, self._run)
+                self._spent_usd -= most
             raise
         cost = self._cost(response, most)
-        call = Call(key, asked, response, cost, time.perf_counter() - start, self._clock.now())
-        self._store.put(call, self._run)
-        if self._mode == "live":
-            self._mine[key] = Answered(response, cost, 0.0, call.latency_s)
-        return Answered(response, cost, cost, 0.0)
-
-    def _most(self, request: Mapping[str, Any]) -> float:
-        """US dollars that a call can cost at most: a token is at least one byte of the request."""
-        if self._price is None:
-            return 0.0
-        limit = request.get("max_completion_tokens") or request.get("max_tokens")
-        choices = request.get("n")
-        output = limit if isinstance(limit, int) and limit > 0 else DEFAULT_OUTPUT_TOKENS
-        output *= choices if isinstance(choices, int) and choices > 1 else 1
-        return self._usd(len(json.dumps(request, ensure_ascii=False).encode()), output)
+        self._spent_usd += cost - most
+        return Call(key, asked, response, cost, latency_s, self._clock.now())
 
     def _cost(self, response: Mapping[str, Any], unknown: float) -> float:
         """US dollars by the usage that the response reports; `unknown` where it reports none."""
-        usage = response.get("usage")
-        if self._price is None or not isinstance(usage, Mapping):
-            return unknown
-        taken, given = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        if not (isinstance(taken, int) and isinstance(given, int) and taken >= 0 and given >= 0):
-            return unknown
-        return self._usd(taken, given)
+        told = _usage(response)
+        return unknown if self._price is None or told is None else self._usd(*told)
 
     def _usd(self, taken: int, given: int) -> float:
         if self._price is None:
             return 0.0
         return (taken * self._price.input_per_mtok_usd + given * self._price.output_per_mtok_usd) / 1e6
+
+
+def _most_tokens(request: Mapping[str, Any]) -> tuple[int, int]:
+    """Tokens that a call can take and give at most: a token is at least one byte of the request."""
+    limit = request.get("max_completion_tokens") or request.get("max_tokens")
+    choices = request.get("n")
+    output = limit if isinstance(limit, int) and limit > 0 else DEFAULT_OUTPUT_TOKENS
+    output *= choices if isinstance(choices, int) and choices > 1 else 1
+    return len(json.dumps(request, ensure_ascii=False).encode()), output
+
+
+def _usage(response: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Tokens taken and given as the response reports them; None where it does not."""
+    usage = response.get("usage")
+    if not isinstance(usage, Mapping):
+        return None
+    taken, given = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if not (isinstance(taken, int) and isinstance(given, int) and taken >= 0 and given >= 0):
+        return None
+    return taken, given
 
 
 class TrialChat:
@@ -236,57 +242,73 @@ class TrialChat:
     An app may catch the exception of a broken call and answer regardless; the trial is broken all the same.
 
     Args:
-        chat: the run's chat; of a plain one only the calls are counted.
+        chat: the run's chat; of a plain one only the calls are counted, and tools are carried out each time.
         repeat: which repeat of the case this is, from 0.
         trial_key, trace_id, bundle: what a target outside the process is told about its trial.
-        patience: what the trial may still wait to ask again; None leaves that to each call.
+        caller: what the trial may still wait, and its time; None leaves that to each call.
     """
 
     def __init__(
-        self,
-        chat: Chat,
-        *,
-        repeat: int,
-        trial_key: str,
-        trace_id: str,
-        bundle: str,
-        patience: Patience | None = None,
+        self, chat: Chat, *, repeat: int, trial_key: str, trace_id: str, bundle: str, caller: Caller | None = None
     ) -> None:
-        self._patience = patience
+        self._chat, self._caller = chat, caller
         self.repeat, self.trial_key, self.trace_id, self.bundle = repeat, trial_key, trace_id, bundle
         self.calls, self.cost_usd, self.paid_usd, self.replayed_s = 0, 0.0, 0.0, 0.0
         self.broken: BrokenRun | None = None
-        self._ask: Callable[..., Awaitable[Answered]] = chat.ask if isinstance(chat, RecordedChat) else _plain(chat)
         self._seen: Counter[str] = Counter()
 
-    async def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """One call. Raises BrokenRun; FailedRun when the request is no plain JSON."""
-        try:
-            name = json.dumps(request, sort_keys=True, ensure_ascii=False)
-        except (TypeError, ValueError) as error:
-            raise FailedRun(Fault.CRASH, f"the app's request is no plain JSON: {error}") from error
-        index = self._seen[name]
-        self._seen[name] += 1
-        token = PATIENCE.set(self._patience)
-        try:
-            answered = await self._ask(request, index=index, repeat=self.repeat)
-        except BrokenRun as error:
-            self.broken = error
-            raise
-        finally:
-            PATIENCE.reset(token)
+    async def __call__(self, request: Mapping[str, Any], *, reads: Collection[str] = ()) -> Mapping[str, Any]:
+        """One call.
+
+        Args:
+            reads: names of parts that the endpoint reads beside the request, like an index on its own side.
+        Raises: BrokenRun; FailedRun when the request is no plain JSON, or a part is not there.
+        """
+        index = self._index(request, "request")
+        if not isinstance(self._chat, RecordedChat):
+            answered = Answered(await self._noted(self._chat(request)))
+        else:
+            answered = await self._noted(
+                self._chat.ask(request, index=index, repeat=self.repeat, reads=reads, caller=self._caller)
+            )
         self.calls += 1
         self.cost_usd += answered.cost_usd
         self.paid_usd += answered.paid_usd
         self.replayed_s += answered.replayed_s
         return answered.response
 
+    async def tool(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        run: Callable[[], Awaitable[Any]],
+        *,
+        reads: Collection[str] = TOOL_READS,
+    ) -> Any:
+        """The result of a tool call: recorded, or of `run`. Raises as `RecordedChat.tool` does."""
+        index = self._index({"tool": tool, "arguments": arguments}, "tool call")
+        if not isinstance(self._chat, RecordedChat):
+            return await run()
+        answered = await self._noted(
+            self._chat.tool(tool, arguments, run, index=index, repeat=self.repeat, reads=reads)
+        )
+        self.replayed_s += answered.replayed_s
+        return answered.response["result"]
 
-def _plain(chat: Chat) -> Callable[..., Awaitable[Answered]]:
-    async def ask(request: Mapping[str, Any], *, index: int, repeat: int) -> Answered:
-        return Answered(await chat(request))
+    def _index(self, request: Mapping[str, Any], what: str) -> int:
+        try:
+            name = json.dumps(request, sort_keys=True, ensure_ascii=False)
+        except (TypeError, ValueError) as error:
+            raise FailedRun(Fault.CRASH, f"the app's {what} is no plain JSON: {error}") from error
+        self._seen[name] += 1
+        return self._seen[name] - 1
 
-    return ask
+    async def _noted(self, answer: Awaitable[Any]) -> Any:
+        try:
+            return await answer
+        except BrokenRun as error:
+            self.broken = error
+            raise
 
 
 class NoChat:

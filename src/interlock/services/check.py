@@ -7,7 +7,7 @@ from typing import Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.catalogue import BY_ID, CATALOGUE
-from interlock.core.checks import Check
+from interlock.core.checks import OWN_COMMAND, Check
 from interlock.core.digest import Digest
 from interlock.core.evidence import Evidence, Gap, Method, evidence_to_json
 from interlock.core.manifest import Manifest, Part
@@ -18,15 +18,16 @@ from interlock.services.assess import Subject, absent, assess, baseline, find, h
 from interlock.services.history import readings, record_check
 from interlock.services.ledger_checks import LEDGER, LedgerContext
 from interlock.services.lock import Resolved
-from interlock.services.measure import REGRESSION, SUITE_CHECKS, Measured, Measurer
+from interlock.services.measure import FALLBACK, REGRESSION, SUITE_CHECKS, Measured, Measurer
 from interlock.services.parts import Loaded, Release, StaticContext, load_parts
 from interlock.services.shelf import ShelfTree, fetch, keep
 from interlock.services.snapshot import snapshot
 from interlock.services.static_bundle import STATIC as STATIC_BUNDLE
 from interlock.services.static_policy import METHODS
 from interlock.services.static_policy import STATIC as STATIC_POLICY
+from interlock.services.static_suites import STATIC as STATIC_SUITES
 
-STATIC = {**STATIC_BUNDLE, **STATIC_POLICY}
+STATIC = {**STATIC_BUNDLE, **STATIC_POLICY, **STATIC_SUITES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class CheckRun:
     truncated: bool = False
     envelopes: Mapping[str, Digest] = field(default_factory=dict)
     faults: Mapping[str, int] = field(default_factory=dict)
+    curtailed: int = 0
 
     def verdict(self, environment: str) -> Verdict:
         """The verdict for one environment."""
@@ -139,17 +141,17 @@ def plan_check(desk: Desk, environments: Sequence[str], *, again: bool = False) 
                 continue
             gap = _gap(check, subject, named, desk.records, again=again)
             if gap is not None and check.id not in owed:
-                can = check.instrument is not None and (desk.locked or check.id in STATIC)
+                can = check.instrument not in (None, *OWN_COMMAND) and (desk.locked or check.id in STATIC)
                 owed[check.id] = Owed(check.id, gap, can, tuple(part.value for part in Part if part in check.reads))
     if any(id in SUITE_CHECKS and row.gap is Gap.BROKEN for id, row in owed.items()):
         # INVARIANT: one run answers them all. What a broken run said of one check is not kept beside a later run's word.
-        for id in sorted(SUITE_CHECKS | {REGRESSION}):
+        for id in sorted(SUITE_CHECKS | {REGRESSION, FALLBACK}):
             check = BY_ID[id]
             if id not in owed and any(
                 absent(check, s, inputs(s, desk.records, ("live",))) is None for s in map(desk.subject, environments)
             ):
                 owed[id] = Owed(id, Gap.BROKEN, desk.locked, tuple(part.value for part in Part if part in check.reads))
-    measurer = _measurer(desk)
+    measurer = measurer_of(desk)
     ids = [id for id, row in owed.items() if row.can_measure]
     cost = measurer.plan(desk.loaded, ids, _baselines(desk, environments), again=again)
     return CheckPlan(
@@ -198,7 +200,8 @@ def _baselines(desk: Desk, environments: Sequence[str]) -> dict[Digest, list[str
     return found
 
 
-def _measurer(desk: Desk) -> Measurer:
+def measurer_of(desk: Desk) -> Measurer:
+    """What runs the suites and probes of the bundle on the desk."""
     named = frozenset(desk.loaded.bundle.paths()) | {entry.path for entry in desk.resolved.app_files}
     return Measurer(desk.manifest, desk.resolved.app, desk.records, desk.bench, desk.progress, named)
 
@@ -222,20 +225,21 @@ async def check(
     plan = plan or plan_check(desk, environments, again=again)
     done: list[str] = []
     static = StaticContext(
-        desk.loaded, desk.manifest.app.capabilities, desk.lock, desk.bench.command_fault, desk.loaded.release.limits
-    )
+        desk.loaded, desk.manifest.app.capabilities, desk.lock, desk.bench.command_fault, desk.loaded.release.limits,
+        desk.records.clock.now().date(),
+    )  # fmt: skip
     for id in plan.measure:
         if id in STATIC:
-            _store(desk, environments[0], desk.loaded.bundle, id, STATIC[id](static), METHODS.get(id, Method.MEASURED))
+            store(desk, environments[0], desk.loaded.bundle, id, STATIC[id](static), METHODS.get(id, Method.MEASURED))
             done.append(id)
-    measurer = _measurer(desk)
+    measurer = measurer_of(desk)
     total = Measured()
     wanted = [id for id in plan.measure if BY_ID[id].instrument in ("eval", "probe")]
     if wanted and desk.locked:
         total = await measurer.measure(desk.loaded, wanted, _baselines(desk, environments), again=again)
         for id, rows in total.data.items():
             for environment, data in rows.items():
-                _store(
+                store(
                     desk, environment or environments[0], desk.loaded.bundle, id, data, Method.MEASURED, run=total.run
                 )
             done.append(id)
@@ -258,7 +262,7 @@ def _ask_ledger(desk: Desk, environments: Sequence[str], plan: CheckPlan) -> lis
             owed = id in plan.measure or _gap(check, subject, named, still, again=False) is not None
             if owed and absent(check, subject, named) is None:
                 data = measure(LedgerContext(subject, desk.loaded, desk.records))
-                _store(desk, environment, desk.loaded.bundle, id, data, Method.MEASURED)
+                store(desk, environment, desk.loaded.bundle, id, data, Method.MEASURED)
                 done.append(id)
     return done
 
@@ -278,14 +282,15 @@ async def _prove_ways_back(desk: Desk, environments: Sequence[str], measurer: Me
                 found = await measurer.measure(load_parts(hybrid, tree), wanted, {}, again=False)
                 for id, rows in found.data.items():
                     for data in rows.values():
-                        _store(desk, environments[0], hybrid, id, data, Method.MEASURED, run=found.run)
+                        store(desk, environments[0], hybrid, id, data, Method.MEASURED, run=found.run)
                 total = total.plus(replace(found, data={}))
     return total
 
 
-def _store(
+def store(
     desk: Desk, environment: str, bundle: Bundle, id: str, data: Mapping[str, Any], method: Method, *, run: str = ""
 ) -> None:
+    """Sign the data of one check as evidence for the bytes that it reads, and keep it."""
     subject = desk.subject(environment, bundle)
     scope, reads = scope_of(BY_ID[id], subject, inputs(subject, desk.records, BY_ID[id].inputs))
     evidence = Evidence(id, scope, reads, method, data, desk.records.clock.now(), run=run)
@@ -340,6 +345,7 @@ def _conclude(
         total.truncated,
         envelopes,
         total.faults,
+        total.curtailed,
     )
 
 

@@ -1,11 +1,23 @@
 """Recorded results of two releases: may the second replace the first, slice by slice? Without a bundle."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
-from interlock.core.comparison import Row, SliceDecision, decide, paired_from_trials
+from interlock.core.bootstrap import second_view
+from interlock.core.comparison import (
+    FAIL_ALPHA,
+    Row,
+    SliceDecision,
+    benjamini_hochberg,
+    decide,
+    holm,
+    mcnemar_p,
+    paired_from_trials,
+)
 from interlock.core.errors import UsageError, WrongValue
+from interlock.core.estimate import Estimate
+from interlock.core.repeats import Reliability, Repeated, reliability
 from interlock.core.verdict import Word
 from interlock.services.result_rows import ResultRow, Results
 
@@ -21,12 +33,16 @@ class Terms:
     Args:
         margin: the drop of the pass rate that is not a matter, a fraction in (0, 1).
         margins: the same by slice, where it differs.
-        critical: the slices that must pass; None for every slice that occurs.
+        critical: the slices that must pass; None for every slice that occurs. With a choice, the others are exploratory:
+            they may warn, by Benjamini and Hochberg's rule, and decide nothing.
+        same_version: whether both files are runs of one and the same version, so that a difference is drift and has no
+            change for a cause; None to see it by the `release` or `version` that the rows name.
     """
 
     margin: float = 0.05
     margins: Mapping[str, float] = field(default_factory=dict)
     critical: frozenset[str] | None = None
+    same_version: bool | None = None
 
     def __post_init__(self) -> None:
         for name, margin in [("every slice", self.margin), *self.margins.items()]:
@@ -43,6 +59,8 @@ class Compared:
     """One slice: the decision, and the cases that it could not rest on.
 
     errors: cases with an error or a missing result under either release. before, after: mean over the paired cases.
+    q: of an exploratory slice, its p corrected for false discoveries. moved: between two runs of one version, which way the
+    slice moved (exact two-sided McNemar test, Holm over the slices). bca: bounds of the change by a second method.
     """
 
     decision: SliceDecision
@@ -53,11 +71,18 @@ class Compared:
     not_applicable: int
     before: float | None
     after: float | None
+    q: float | None = None
+    moved: Literal["down", "up"] | None = None
+    bca: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The verdict with everything that it rests on. `overall` informs; the slices decide."""
+    """The verdict with everything that it rests on. `overall` informs; the slices decide.
+
+    drift: both are runs of one version, so nothing was changed that could be blocked: what moved is held.
+    release: the version, where the rows name it. repeats: before and after, where cases were repeated.
+    """
 
     verdict: Word
     baseline: str
@@ -65,6 +90,15 @@ class Comparison:
     slices: tuple[Compared, ...]
     overall: Compared
     ignored: tuple[str, ...]
+    drift: bool = False
+    release: str | None = None
+    repeats: tuple[Reliability, Reliability] | None = None
+
+    @property
+    def flips(self) -> Estimate:
+        """The cases that flipped either way, of all that were judged in both: between runs of one version, the noise."""
+        decision = self.overall.decision
+        return Estimate.of(decision.broke + decision.fixed, decision.n)
 
     @property
     def exit_code(self) -> int:
@@ -77,10 +111,22 @@ class Comparison:
             "interlock_compare": 1,
             "verdict": self.verdict.value,
             "exit_code": self.exit_code,
+            "kind": "drift" if self.drift else "change",
+            "release": self.release,
             "baseline": self.baseline,
             "candidate": self.candidate,
             "slices": [_plain(one) for one in self.slices],
             "overall": _plain(self.overall),
+            "discordance": {
+                "flipped": self.flips.passes,
+                "n": self.flips.n,
+                "rate": self.flips.rate,
+                "low": self.flips.interval.low,
+                "high": self.flips.interval.high,
+            },
+            "repeats": None
+            if self.repeats is None
+            else dict(zip(("before", "after"), map(reliability_to_json, self.repeats), strict=True)),
             "ignored": list(self.ignored),
         }
 
@@ -132,17 +178,76 @@ def compare(baseline: Results, candidate: Results, terms: Terms | None = None) -
         members.setdefault(name, [])  # a critical slice without a case is owed, not forgotten
     before, after = _arm(baseline.rows, cluster_of), _arm(candidate.rows, cluster_of)
     margins = {name: terms.margins.get(name, terms.margin) for name in members}
-    slices = _compared(members, margins, before, after, terms.critical)
+    declared = {name: cases for name, cases in members.items() if terms.critical is None or name in terms.critical}
+    others = {name: cases for name, cases in members.items() if name not in declared}
+    found = {
+        one.decision.slice: one
+        for one in (
+            *_compared(declared, margins, before, after, critical=True),
+            *_exploratory(_compared(others, margins, before, after, critical=False)),
+        )
+    }
+    slices = tuple(found[name] for name in members)
     everything = {"overall": list(dict.fromkeys(row.case for row in both))}
-    (overall,) = _compared(everything, {"overall": terms.margin}, before, after, frozenset())
+    (overall,) = _compared(everything, {"overall": terms.margin}, before, after, critical=False)
+    same = baseline.release is not None and baseline.release == candidate.release
+    drift = same if terms.same_version is None else terms.same_version
+    if drift:
+        slices = _moved(slices)
+    verdict = _verdict(slices)
     return Comparison(
-        verdict=_verdict(slices),
+        verdict=Word.HOLD if drift and verdict is Word.BLOCKED else verdict,
         baseline=baseline.file,
         candidate=candidate.file,
         slices=slices,
         overall=overall,
         ignored=tuple(dict.fromkeys((*baseline.ignored, *candidate.ignored))),
+        drift=drift,
+        release=baseline.release if same else None,
+        repeats=_repeats(before, after),
     )
+
+
+def _exploratory(slices: Sequence[Compared]) -> list[Compared]:
+    """Slices that nobody declared critical, with their p corrected over all of them."""
+    corrected = benjamini_hochberg([one.decision.p_worse for one in slices])
+    return [replace(one, q=q) for one, q in zip(slices, corrected, strict=True)]
+
+
+def _moved(slices: tuple[Compared, ...]) -> tuple[Compared, ...]:
+    """Between two runs of one version either way matters."""
+    ways = [(mcnemar_p(one.decision.broke, one.decision.fixed), mcnemar_p(one.decision.fixed, one.decision.broke))
+            for one in slices]  # fmt: skip
+    corrected = holm([min(1.0, 2 * min(down, up)) for down, up in ways])
+    return tuple(
+        replace(one, moved="down" if down < up else "up") if p < FAIL_ALPHA else one
+        for one, (down, up), p in zip(slices, ways, corrected, strict=True)
+    )
+
+
+def _repeats(before: "_Arm", after: "_Arm") -> tuple[Reliability, Reliability] | None:
+    """What the repeats of each release show; None where no case has two trials."""
+    arms = [
+        [
+            Repeated(case, sum(value >= 0.5 for *_, value in rows), len(rows), len(rows))
+            for case, rows in arm.rows.items()
+        ]
+        for arm in (before, after)
+    ]
+    if not any(case.ran > 1 for arm in arms for case in arm):
+        return None
+    return reliability(arms[0]), reliability(arms[1])
+
+
+def reliability_to_json(found: Reliability) -> dict[str, Any]:
+    """Plain values; the flaky cases, the worst first, at most 50 of them."""
+    return {
+        "cases": found.cases,
+        "pass_hat": list(found.pass_hat),
+        "discordance": found.discordance,
+        "flaky": len(found.flaky),
+        "flaky_cases": [{"case": one.case, "passes": one.passes, "trials": one.ran} for one in found.flaky[:50]],
+    }
 
 
 def _verdict(slices: tuple[Compared, ...]) -> Word:
@@ -157,7 +262,8 @@ def _compared(
     margins: Mapping[str, float],
     before: _Arm,
     after: _Arm,
-    critical: frozenset[str] | None,
+    *,
+    critical: bool,
 ) -> tuple[Compared, ...]:
     if not members:
         return ()
@@ -179,13 +285,14 @@ def _compared(
         found.append(
             Compared(
                 decision=decision,
-                critical=critical is None or name in critical,
+                critical=critical,
                 cases=len(cases),
                 errors=sum(case in before.broken or case in after.broken for case in cases),
                 unpaired=pairs[name].unpaired,
                 not_applicable=sum(case in before.not_applicable or case in after.not_applicable for case in cases),
                 before=before.mean(paired[name]),
                 after=after.mean(paired[name]),
+                bca=second_view(pairs[name]),
             )
         )
     return tuple(found)
@@ -246,6 +353,9 @@ def _plain(one: Compared) -> dict[str, Any]:
         "low": decision.low,
         "high": decision.high,
         "p_holm": decision.p_holm,
+        "q": one.q,
+        "moved": one.moved,
+        "bca": None if one.bca is None else list(one.bca),
         "margin": decision.margin,
         "smallest_drop": decision.smallest_drop,
         "decides_at": decision.decides_at,

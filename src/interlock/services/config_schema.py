@@ -9,11 +9,15 @@ from interlock.core.actions import ActionMap
 from interlock.core.answer import AnswerPolicy
 from interlock.core.errors import UsageError
 from interlock.core.glossary import Glossary
+from interlock.core.judges import CalibrationRecord
 from interlock.core.manifest import Manifest
 from interlock.core.operations import Operations
 from interlock.core.suite import Case, SuiteFile
+from interlock.core.traffic import TrafficProfile
 
-ConfigKind = Literal["interlock", "suite", "case", "glossary", "actions", "answers", "operations"]
+ConfigKind = Literal[
+    "interlock", "suite", "case", "glossary", "actions", "answers", "operations", "traffic", "calibration"
+]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -25,6 +29,8 @@ _FORMATS: Mapping[str, tuple[type[BaseModel], str]] = {
     "actions": (ActionMap, "guardrails/actions.yaml: which tool calls are permitted, and on what terms"),
     "answers": (AnswerPolicy, "guardrails/answers.yaml: when to answer, to abstain and to hand over"),
     "operations": (Operations, "runbook/operations.yaml: switches, caps, rota, rollout and alerts"),
+    "traffic": (TrafficProfile, "evals/traffic.yaml: requests counted by slice"),
+    "calibration": (CalibrationRecord, "labels of people beside the verdicts of a judge"),
 }
 
 KINDS: tuple[str, ...] = get_args(ConfigKind)

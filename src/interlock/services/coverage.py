@@ -9,6 +9,8 @@ from interlock.core.suite import Case, ReplyKind
 from interlock.services.parts import Loaded
 
 _DEEPEST = 12
+ABSENT = "(absent)"
+"""How `covers` says that a field is left out: `schema:action=(absent)`."""
 _JUDGED = {"facts": "text", "forbid": "text", "exact": "text", "regex": "text", "cites": "claims"}
 """Which field of a reply each expectation looks at, where the schema has a field of that name."""
 
@@ -59,7 +61,8 @@ def _fields(schema: Any, at: str, depth: int = 0) -> Iterator[str]:
 def items(loaded: Loaded, *, tools: bool = True, schema: bool = True, rules: bool = True) -> list[str]:
     """What there is to cover: tools, top-level fields of the output schema with their enum values, rules, slices.
 
-    A field with one possible value (`const`) that every answer carries is exercised by every case, and not listed.
+    A field with one possible value (`const`) that every answer carries is exercised by every case, and not listed. A
+    field that may be left out is listed twice, there and `(absent)`.
     """
     found: list[str] = []
     if tools:
@@ -71,6 +74,8 @@ def items(loaded: Loaded, *, tools: bool = True, schema: bool = True, rules: boo
                 continue
             found.append(f"schema:{name}")
             found += [f"schema:{name}={value}" for value in _enum(field)]
+            if name not in always:  # two kinds of reply, so both are to be seen
+                found.append(f"schema:{name}={ABSENT}")
     if rules:
         found += [f"rule:{name}" for name in loaded.answers.rule_ids]
     found += [f"slice:{name}" for name in dict.fromkeys(piece.id for suite in loaded.suites for piece in suite.slices)]
@@ -99,7 +104,8 @@ def touched(case: Case) -> frozenset[str]:
     for key, field in _JUDGED.items():
         if getattr(expect, key) not in (None, ()):
             found.add(f"schema:{field}")
-    found.update(item.partition("=")[0] for item in tuple(found) if item.startswith("schema:"))
+    present = [item for item in found if item.startswith("schema:") and not item.endswith(f"={ABSENT}")]
+    found.update(item.partition("=")[0] for item in present)
     return frozenset(found)
 
 

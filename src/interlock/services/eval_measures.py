@@ -10,12 +10,28 @@ from interlock.core.checks import Limits
 from interlock.core.comparison import Paired, Row, decide, paired_from_trials
 from interlock.core.digest import of_value
 from interlock.core.estimate import clopper_pearson
+from interlock.core.repeats import Repeated, census
 from interlock.core.score import CaseResult
 from interlock.core.suite import Case, Slice, Suite, SuiteKind
+from interlock.services.case_rows import flaky_cases, flipped_cases
+from interlock.services.eval_views import (
+    HALVES,
+    Value,
+    census_row,
+    decision_row,
+    exploratory_rows,
+    headline_data,
+    repeats_data,
+    tries,
+    undeclared,
+    wrong_answer,
+)
 from interlock.services.evaluate import Run
+from interlock.services.grounding_measure import measure_grounding
 
 _ABSTENTION = frozenset({SuiteKind.GOLD, SuiteKind.ADVERSARIAL, SuiteKind.REGRESSION})
-_PAIRED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
+PAIRED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
+"""Kinds of suites on which two bundles are compared."""
 
 
 class _Mark(Enum):
@@ -24,20 +40,26 @@ class _Mark(Enum):
     PASSED = "passed"
     FAILED = "failed"
     BROKEN = "broken"
+    CURTAILED = "curtailed"
     UNSCORED = "unscored"
 
 
+_OPEN = frozenset({_Mark.BROKEN, _Mark.CURTAILED})
+
+
 def measure_suite(run: Run) -> Mapping[str, Mapping[str, Any]]:
-    """The data of EVAL-01, EVAL-02, SAFE-02 and the eval half of PRS-01.
+    """The data of EVAL-01, EVAL-02, SAFE-01, SAFE-02 and the eval half of PRS-01.
 
     Every suite counts except those of kind `baseline`, which another path answers. A case failed if any of its
-    repeats did, is broken if any broke and none failed, and passed only if every repeat ran and passed. The unit of
+    repeats did, is broken if any broke and none failed, and passed only if every repeat ran and passed; one that was not
+    asked to its end because the verdict stood is curtailed: neither passed nor broken. The unit of
     counts is the cluster where cases belong together, else the case; a unit passes only with all of its cases.
     """
     suites = [suite for suite in run.suites if suite.kind is not SuiteKind.BASELINE]
     return {
         "EVAL-01": _ran(run, suites),
         "EVAL-02": _slices(run, suites),
+        "SAFE-01": measure_grounding(run, suites),
         "SAFE-02": _abstention(run, [suite for suite in suites if suite.kind in _ABSTENTION]),
         "PRS-01": _parsed(run, suites),
     }
@@ -51,15 +73,17 @@ def _mark(result: CaseResult, scorer: str = "case") -> _Mark:
     passed = result.passed(scorer)
     if passed is False:
         return _Mark.FAILED
-    if len(result.ran) < len(result.trials) or not result.trials:
+    if len(result.ran) < len(result.trials) or not (result.trials or result.curtailed):
         return _Mark.BROKEN
+    if result.curtailed:
+        return _Mark.CURTAILED
     return _Mark.UNSCORED if passed is None else _Mark.PASSED
 
 
 def _together(marks: Iterable[_Mark]) -> _Mark:
     """A unit of several cases: one failure fails it; what broke, or was not scored, leaves it undecided."""
     found = set(marks)
-    for mark in (_Mark.FAILED, _Mark.BROKEN, _Mark.PASSED):
+    for mark in (_Mark.FAILED, _Mark.BROKEN, _Mark.CURTAILED, _Mark.PASSED):
         if mark in found:
             return mark
     return _Mark.UNSCORED
@@ -74,17 +98,20 @@ def _units(run: Run, suite: Suite, cases: Sequence[Case], scorer: str = "case") 
 
 
 def _ran(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
-    cases = ran = calls = traced = 0
+    cases = ran = calls = traced = curtailed = 0
     broken: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     for suite in suites:
         for case in suite.cases:
             cases += 1
-            trials = _result(run, suite, case).trials
+            result = _result(run, suite, case)
+            trials = result.trials
             calls += sum(trial.calls for trial in trials)
             kind = next((trial.broken for trial in trials if trial.broken is not None), None)
             if kind is not None:
                 broken[kind.value] += 1
+            elif result.curtailed:
+                curtailed += 1
             elif trials:
                 ran += 1
                 faults.update({trial.fault.value for trial in trials if trial.fault is not None})
@@ -97,6 +124,7 @@ def _ran(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
         "calls": calls,
         "traced": traced,
         "truncated": run.truncated,
+        **({"curtailed": curtailed} if curtailed else {}),
     }
 
 
@@ -118,7 +146,7 @@ def _slices(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
                 rows.append(
                     _row(suite, Slice(id=name, title=name, critical=True), 0, 0, 1 - unscored, int(unscored), [])
                 )
-    return {"slices": rows, "must_pass_failed": failed}
+    return {"slices": rows, "must_pass_failed": failed, "flaky": flaky_cases(run, suites)}
 
 
 def _slice(run: Run, suite: Suite, piece: Slice) -> dict[str, Any]:
@@ -127,6 +155,13 @@ def _slice(run: Run, suite: Suite, piece: Slice) -> dict[str, Any]:
     passes, n = found[_Mark.PASSED], found[_Mark.PASSED] + found[_Mark.FAILED]
     row = _row(suite, piece, passes, n, found[_Mark.BROKEN], found[_Mark.UNSCORED], _floors(run, suite, piece, cases))
     row["failed"] = [case.id for case in cases if _mark(_result(run, suite, case)) is _Mark.FAILED]
+    tried = [tries(_result(run, suite, case)) for case in cases]
+    row["repeats"] = repeats_data(tried)
+    if piece.estimand == "census":
+        met = census(tried, piece.needs)
+        row["census"] = {"needs": piece.needs, "cases": met.cases, "short": list(met.short), "open": list(met.open)}
+    if found[_Mark.CURTAILED]:
+        row["curtailed"] = found[_Mark.CURTAILED]
     return row
 
 
@@ -152,17 +187,9 @@ def _row(
 
 
 def _floors(run: Run, suite: Suite, piece: Slice, cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """The floors of a slice: its own, and of scorers that it has no own one for those of `*`, unless it is critical."""
-    floors: dict[str, float] = {}
-    for requirement in suite.requirements:
-        if requirement.slice == "*" and not piece.critical and requirement.floor is not None:
-            floors[requirement.scorer] = max(floors.get(requirement.scorer, 0.0), requirement.floor)
-    own: dict[str, float] = {}
-    for requirement in suite.requirements:
-        if requirement.slice == piece.id and requirement.floor is not None:
-            own[requirement.scorer] = max(own.get(requirement.scorer, 0.0), requirement.floor)
+    """The floors of a slice: its own, and of scorers that it has no own one for those of `*`, unless each of its cases counts."""
     rows = []
-    for scorer, floor in {**floors, **own}.items():
+    for scorer, floor in suite.floors(piece).items():
         found = _units(run, suite, cases, scorer)
         passes = found[_Mark.PASSED]
         rows.append({"scorer": scorer, "floor": floor, "passes": passes, "n": passes + found[_Mark.FAILED]})
@@ -174,43 +201,58 @@ def _abstention(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
 
     should: cases that permit `abstain` and not `answer`; kept only if every repeat abstained or escalated. wrongly:
     cases that permit `answer` alone; refused if at least half of the repeats did. A repeat that the app failed by itself
-    neither abstained nor answered.
+    neither abstained nor answered. answered: of the cases that permit `answer` alone and were answered by the majority
+    of their repeats, those that were answered wrongly: fewer than half of the answers passed.
     """
     should: dict[tuple[str, ...], list[_Mark]] = {}
     scope: dict[tuple[str, ...], list[_Mark]] = {}
-    missed, refused_ids = [], []
+    said: dict[tuple[str, ...], list[_Mark]] = {}
+    missed, refused_ids, wrong_ids = [], [], []
     for suite in suites:
         for case in suite.cases:
             permitted = set(case.expect.outcomes)
             result = _result(run, suite, case)
             ran = [result.trials[i] for i in result.ran]
             answers = [trial.reply is not None and trial.reply.outcome == "answer" for trial in ran]
-            whole = bool(answers) and len(answers) == len(result.trials)
+            whole = bool(answers) and len(answers) == len(result.trials) and not result.curtailed
+            undecided = _Mark.CURTAILED if result.curtailed and len(answers) == len(result.trials) else _Mark.BROKEN
             failed = any(answers) or any(trial.reply is None for trial in ran)
             unit = (suite.name, case.id) if case.cluster is None else (case.cluster,)
             if "abstain" in permitted and "answer" not in permitted:
-                mark = _Mark.FAILED if failed else _Mark.PASSED if whole else _Mark.BROKEN
+                mark = _Mark.FAILED if failed else _Mark.PASSED if whole else undecided
                 should.setdefault(unit, []).append(mark)
                 missed += [case.id] if mark is _Mark.FAILED else []
             elif permitted == {"answer"}:
-                refused = bool(answers) and 2 * sum(answers) <= len(answers)
-                mark = _Mark.FAILED if refused else _Mark.PASSED if whole else _Mark.BROKEN
+                refused = bool(answers) and 2 * sum(answers) <= len(answers) and not result.curtailed
+                mark = _Mark.FAILED if refused else _Mark.PASSED if whole else undecided
                 scope.setdefault(unit, []).append(mark)
                 refused_ids += [case.id] if mark is _Mark.FAILED else []
+                wrong = wrong_answer(result)
+                if 2 * sum(answers) > len(answers) and wrong is not None:
+                    said.setdefault(unit, []).append(_Mark.FAILED if wrong > 0.5 else _Mark.PASSED)
+                    wrong_ids += [case.id] if wrong > 0.5 else []
     kept = Counter(_together(marks) for marks in should.values())
     in_scope = Counter(_together(marks) for marks in scope.values())
+    answered = Counter(_together(marks) for marks in said.values())
     return {
         "should": {
             "passes": kept[_Mark.PASSED],
             "n": kept[_Mark.PASSED] + kept[_Mark.FAILED],
             "broken": kept[_Mark.BROKEN],
             "failed": missed,
+            **({"curtailed": kept[_Mark.CURTAILED]} if kept[_Mark.CURTAILED] else {}),
         },
         "wrongly": {
             "count": in_scope[_Mark.FAILED],
             "n": in_scope[_Mark.PASSED] + in_scope[_Mark.FAILED],
             "broken": in_scope[_Mark.BROKEN],
             "failed": refused_ids,
+            **({"curtailed": in_scope[_Mark.CURTAILED]} if in_scope[_Mark.CURTAILED] else {}),
+        },
+        "answered": {
+            "wrong": answered[_Mark.FAILED],
+            "n": answered[_Mark.PASSED] + answered[_Mark.FAILED],
+            "failed": wrong_ids,
         },
     }
 
@@ -238,63 +280,55 @@ def _parsed(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
 # ── Two runs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def slice_names(suites: Sequence[Suite]) -> list[tuple[str, Suite, Slice]]:
+    """Every slice of the suites that are compared, with the name that it has among all of them."""
+    paired = [(suite, piece) for suite in suites if suite.kind in PAIRED for piece in suite.slices]
+    names = Counter(piece.id for _, piece in paired)
+    return [(piece.id if names[piece.id] == 1 else f"{suite.name}/{piece.id}", suite, piece) for suite, piece in paired]
+
+
 def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping[str, Any]:
     """The data of EVAL-03: the gold and regression suites of the candidate, paired case by case with the baseline.
 
-    A case that broke in either run is unpaired, and the comparison takes it for the worst that it could have been.
-    A suite that the baseline did not run with the same content has no pair, so its slices stay owed.
+    A case that broke, or was curtailed, in either run is unpaired, and the comparison takes it for the worst that it
+    could have been. A suite that the baseline did not run with the same content has no pair, so its slices stay owed. A
+    census is compared case by case and is outside the family of the others. `halves` are the two ways of being wrong,
+    over the cases that have an answer; `exploratory` and `headline` inform.
     """
-    names = Counter(piece.id for suite in candidate.suites if suite.kind in _PAIRED for piece in suite.slices)
     pairs: dict[str, Paired] = {}
     margins: dict[str, float] = {}
     about: dict[str, dict[str, Any]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     same = {suite.name: suite.digest for suite in baseline.suites}
-    everything: list[tuple[Suite, Case]] = []
-    for suite in candidate.suites:
-        if suite.kind not in _PAIRED:
-            continue
-        comparable = same.get(suite.name) == suite.digest
-        if comparable:
-            everything += [(suite, case) for case in suite.cases]
-        for piece in suite.slices:
-            name = piece.id if names[piece.id] == 1 else f"{suite.name}/{piece.id}"
-            cases = [(suite, case) for case in suite.of_slice(piece.id)] if comparable else []
-            pairs[name] = _pair(baseline, candidate, cases)
-            margins[name] = suite.margin(piece.id, limits.default_margin)
-            broke, fixed = _flips(baseline, candidate, cases)
-            about[name] = {
-                "suite": suite.name,
-                "title": piece.title,
-                "critical": piece.critical,
-                "share": piece.share,
-                "unpaired": pairs[name].unpaired,
-                "broke_cases": broke,
-                "fixed_cases": fixed,
-            }
-    rows = []
+    named = slice_names(candidate.suites)
+    comparable = [suite for suite in candidate.suites if suite.kind in PAIRED and same.get(suite.name) == suite.digest]
+    ran_alike = {suite.name for suite in comparable}
+    everything = [(suite, case) for suite in comparable for case in suite.cases]
+    for name, suite, piece in named:
+        cases = [(suite, case) for case in suite.of_slice(piece.id)] if suite.name in ran_alike else []
+        pair = _pair(baseline, candidate, cases)
+        broke, fixed = _flips(baseline, candidate, cases)
+        about[name] = {
+            "suite": suite.name, "title": piece.title, "critical": piece.critical, "share": piece.share,
+            "estimand": piece.estimand, "unpaired": pair.unpaired, "broke_cases": broke, "fixed_cases": fixed,
+            "before": _rate(baseline, suite, cases), "after": _rate(candidate, suite, cases),
+        }  # fmt: skip
+        if piece.estimand == "census":
+            rows[name] = census_row(name, piece, *(_tried(run, cases) for run in (baseline, candidate)))
+        else:
+            pairs[name], margins[name] = pair, suite.margin(piece.id, limits.default_margin)
     for name, decision in (decide(pairs, margins) if pairs else {}).items():
-        rows.append(
-            {
-                **about[name],
-                "slice": name,
-                "verdict": decision.verdict,
-                "n": decision.n,
-                "broke": decision.broke,
-                "fixed": decision.fixed,
-                "delta": decision.delta,
-                "low": decision.low,
-                "high": decision.high,
-                "p_holm": decision.p_holm,
-                "margin": decision.margin,
-                "decides_at": decision.decides_at,
-                "smallest_drop": decision.smallest_drop,
-                "why": decision.why,
-            }
-        )
+        rows[name] = decision_row(decision, pairs[name])
     whole = _pair(baseline, candidate, everything)
     return {
         "baseline": baseline.bundle or of_value(dict(baseline.upstream), domain="interlock.scope.v1"),
-        "slices": rows,
+        "slices": [{**about[name], **rows[name]} for name, *_ in named],
+        "flips": flipped_cases(baseline, candidate, everything),
+        "halves": _halves(baseline, candidate, everything, limits),
+        "exploratory": exploratory_rows(
+            {name: _pair(baseline, candidate, cases) for name, cases in undeclared(everything).items()}
+        ),
+        "headline": _headline(ran_alike, named, pairs),
         "overall": {
             "n": whole.n,
             "broke": whole.broke,
@@ -305,25 +339,65 @@ def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping
     }
 
 
-def _pair(baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]]) -> Paired:
-    before, after = _rows(baseline, cases), _rows(candidate, cases)
+def _rate(run: Run, suite: Suite, cases: Sequence[tuple[Suite, Case]]) -> dict[str, Any]:
+    """Passes by units of one arm, with the exact interval; information beside the paired decision."""
+    found = _units(run, suite, [case for _, case in cases])
+    passes, n = found[_Mark.PASSED], found[_Mark.PASSED] + found[_Mark.FAILED]
+    interval = clopper_pearson(passes, n)
+    return {"passes": passes, "n": n, "low": interval.low, "high": interval.high}
+
+
+def _tried(run: Run, cases: Sequence[tuple[Suite, Case]]) -> list[Repeated]:
+    return [tries(_result(run, suite, case)) for suite, case in cases]
+
+
+def _halves(
+    baseline: Run, candidate: Run, everything: Sequence[tuple[Suite, Case]], limits: Limits
+) -> list[Mapping[str, Any]]:
+    """Wrong answers and refusals, over the cases that have an answer, each held to the widest margin of their slices."""
+    cases = [(suite, case) for suite, case in everything if set(case.expect.outcomes) == {"answer"}]
+    if not cases:
+        return []
+    margin = max(suite.margin(name, limits.default_margin) for suite, case in cases for name in case.slices)
+    pairs = {name: _pair(baseline, candidate, cases, value) for name, value in HALVES.items()}
+    found = decide(pairs, dict.fromkeys(pairs, margin))
+    return [decision_row(decision, pairs[name]) for name, decision in found.items()]
+
+
+def _headline(
+    suites: set[str], named: Sequence[tuple[str, Suite, Slice]], pairs: Mapping[str, Paired]
+) -> Mapping[str, Any] | None:
+    """Weighted by declared shares; None where none is declared, or where slices with a share have cases in common."""
+    weighted = [
+        (name, suite, piece) for name, suite, piece in named if piece.share and name in pairs and suite.name in suites
+    ]
+    cases = [(suite.name, case.id) for _, suite, piece in weighted for case in suite.of_slice(piece.id)]
+    if not weighted or len(set(cases)) < len(cases) or len({suite.name for _, suite, _ in weighted}) > 1:
+        return None
+    return headline_data({name: (piece.share or 0.0, pairs[name]) for name, _, piece in weighted})
+
+
+def _pair(
+    baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]], value: Value = CaseResult.value
+) -> Paired:
+    before, after = _rows(baseline, cases, value), _rows(candidate, cases, value)
     judged = {row[0] for row in before} | {row[0] for row in after}
     lost = sum(
         f"{suite.name}/{case.id}" not in judged
-        and _Mark.BROKEN in {_mark(_result(run, suite, case)) for run in (baseline, candidate)}
+        and not _OPEN.isdisjoint(_mark(_result(run, suite, case)) for run in (baseline, candidate))
         for suite, case in cases
     )
     paired = paired_from_trials(before, after)
     return replace(paired, unpaired=paired.unpaired + lost) if lost else paired
 
 
-def _rows(run: Run, cases: Sequence[tuple[Suite, Case]]) -> list[Row]:
+def _rows(run: Run, cases: Sequence[tuple[Suite, Case]], of: Value = CaseResult.value) -> list[Row]:
     """The mean over a case's trials; a case that broke, without one failure to show, says nothing."""
     rows: list[Row] = []
     for suite, case in cases:
         result = _result(run, suite, case)
-        value = result.value()
-        if value is not None and _mark(result) is not _Mark.BROKEN:
+        value = of(result)
+        if value is not None and _mark(result) not in _OPEN:
             rows.append((f"{suite.name}/{case.id}", case.cluster, value))
     return rows
 
@@ -336,3 +410,14 @@ def _flips(baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]]) -
     pairs = [(case_id, before[key], after[key]) for key, case_id in both if key in before and key in after]
     broke = [case_id for case_id, passed, passes in pairs if passed and not passes]
     return broke, [case_id for case_id, passed, passes in pairs if passes and not passed]
+
+
+def paired(before: Run, after: Run, cases: Sequence[tuple[Suite, Case]]) -> tuple[Paired, tuple[list[str], list[str]]]:
+    """The same cases in two runs, and the ids of those that flipped: right before only, right after only."""
+    return _pair(before, after, cases), _flips(before, after, cases)
+
+
+def passes_of(run: Run, suite: Suite, cases: Sequence[Case]) -> tuple[int, int]:
+    """Units that passed, and units that were judged, in one run."""
+    found = _units(run, suite, cases)
+    return found[_Mark.PASSED], found[_Mark.PASSED] + found[_Mark.FAILED]

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from interlock.core.errors import UsageError
+from interlock.services.compare import UNNAMED
+from interlock.services.import_calls import named_call
 from interlock.services.imported import Findings, Imported, ImportedRun, SourceRow, runs_of
 
 _TITLES = {
@@ -35,11 +37,16 @@ def read_bfcl(rows: Sequence[SourceRow], tasks: Iterable[SourceRow], findings: F
         name = str(task.need("task_id", (str, int), "the id of the task"))
         if name in cases:
             raise task.fault("task_id", f"task `{name}` occurs twice", "keep one")
-        never = task.need("expects_call", bool, "true or false") is False
+        expects = task.value.get("expects_call")
+        if expects is not None and not isinstance(expects, bool):
+            raise task.fault("expects_call", f"`expects_call` is `{expects}`", "true or false; leave it out if unknown")
+        if expects is None:
+            findings.note("unmapped", "tasks without `expects_call`", "the harness's verdict alone judges them", name)
+        never = expects is False
         cases[name] = {
             "id": name,
             "messages": task.need("messages", list, "a list of messages"),
-            "slices": [task.need("slice", str, "the name of a slice")],
+            "slices": _slices(task),
             "expect": {"recorded": True} | ({"tools": []} if never else {}),
             "source": f"task {name} of BFCL, imported from {task.place.file}",
             "context": {"tools": task.need("tools", list, "a list of tool schemas")},
@@ -66,8 +73,9 @@ def read_bfcl(rows: Sequence[SourceRow], tasks: Iterable[SourceRow], findings: F
         calls, text = row.value.get("calls"), row.value.get("text")
         if calls is None and text is None:
             return ImportedRun(
-                row.release, task, row.trial, None, None, row.place, "reply in another shape: neither calls nor text"
-            )
+                row.release, task, row.trial, None, None, row.place,
+                "reply in another shape: neither calls nor text", "error",
+            )  # fmt: skip
         return ImportedRun(row.release, task, row.trial, _reply(row, calls, text, passed), passed, row.place)
 
     runs = runs_of(rows, findings, read)
@@ -84,16 +92,23 @@ def read_bfcl(rows: Sequence[SourceRow], tasks: Iterable[SourceRow], findings: F
     return Imported("bfcl", kept, titles, tuple(runs))
 
 
+def _slices(task: SourceRow) -> list[str]:
+    """`slice`, or the harness's own `category`; `all` where neither is there."""
+    key = "slice" if "slice" in task.value or "category" not in task.value else "category"
+    return [task.need(key, str, "the name of a slice")] if key in task.value else [UNNAMED]
+
+
 def _reply(row: SourceRow, calls: Any, text: Any, passed: bool) -> dict[str, Any]:
     if calls is not None and not isinstance(calls, list):
         raise row.fault("calls", "`calls` is no list", "a list of `{name, arguments}`, or null")
     made = []
     for call in calls or ():
-        if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+        name, arguments = named_call(call)
+        if name is None:
             raise row.fault("calls", "a call without a name", "each call has `name` and `arguments`")
-        if not isinstance(call.get("arguments"), dict):
-            raise row.fault("calls", f"the arguments of `{call['name']}` are no object", "arguments are an object")
-        made.append({"tool": call["name"], "arguments": call["arguments"], "status": "proposed"})
+        if arguments is None:
+            raise row.fault("calls", f"the arguments of `{name}` are no object", "arguments are an object")
+        made.append({"tool": name, "arguments": arguments, "status": "proposed"})
     if text is not None and not isinstance(text, str):
         raise row.fault("text", "`text` is no text", "a text, or null")
     return {"outcome": "answer", "text": text or "", "tool_calls": made, "output": {"passed": passed}}

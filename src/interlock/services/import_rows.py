@@ -44,20 +44,19 @@ def read_rows(rows: Sequence[SourceRow], tasks: Iterable[SourceRow], findings: F
             findings.note(
                 "unmapped", "cases without `input`", "judged from recordings only, never asked live", result.case
             )
-        if result.status in {"missing", "not_applicable"}:
-            why = "no reply was recorded; the target will say so, and the case will count as broken"
-            findings.note("left out", f"rows with status `{result.status}`", why, str(row.place))
-            return None
-        if result.status == "error":
-            return ImportedRun(
-                row.release, result.case, row.trial, None, None, row.place, "target crashed: see the source"
-            )
-        reply = {"outcome": "answer", "text": text or "", "output": {"passed": passed}}
+        if result.status in ("error", "missing"):
+            detail = "target crashed: see the source" if result.status == "error" else "no recorded reply: missing"
+            return ImportedRun(row.release, result.case, row.trial, None, None, row.place, detail, result.status)
+        reply = {"outcome": "answer", "text": text or ""}
+        if result.status == "not_applicable":
+            return ImportedRun(row.release, result.case, row.trial, reply, None, row.place, "", "not_applicable")
         return ImportedRun(row.release, result.case, row.trial, reply, bool(passed), row.place)
 
     runs = runs_of(rows, findings, read)
     findings.note("mapped", "`case`, `input`, `slice`, `slices`, `cluster`", "the case")
-    findings.note("mapped", "`passed`, `text`, `status: error`", "the recorded reply, or a run that broke")
+    findings.note(
+        "mapped", "`passed`, `text`, `status`", "the recorded reply, or a run that broke, is missing or does not apply"
+    )
     if any(row.value.get("score") is not None for row in rows):
         findings.note("unmapped", "`score`", "`passed` is the verdict that is kept")
     name = PurePath(rows[0].place.file).name.split(".")[0] if rows else "rows"

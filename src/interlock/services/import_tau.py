@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from interlock.services.compare import UNNAMED
+from interlock.services.import_calls import named_call
 from interlock.services.imported import Findings, Imported, ImportedRun, SourceRow, runs_of
 
 _ESCALATION = "escalation_due"
-_MAPPED = frozenset({"run_id", "dataset", "release", "task_id", "trial", "passed", "slices", "messages", "stats"}) | {
-    "in_full_set"
-}
+_MAPPED = frozenset({
+    "run_id", "dataset", "release", "task_id", "trial", "passed", "slices", "messages", "stats", "in_full_set", "broken",
+})  # fmt: skip
 _WHY = {
     "instruction": "told to the simulated customer only; giving it to the target would give the task away",
     "expected_actions": "the harness judges the end state, which other calls may reach too; its verdict is kept",
@@ -29,9 +31,13 @@ def read_tau(rows: Sequence[SourceRow], tasks: Iterable[SourceRow], findings: Fi
 
     def read(row: SourceRow) -> ImportedRun | None:
         task = str(row.need("task_id", (str, int), "the id of the task"))
-        passed = row.need("passed", bool, "true or false")
         messages = row.need("messages", list, "a list of messages")
-        intent = row.need("slices", dict, "an object").get("intent")
+        if row.value.get("slices") is None:
+            intent, facets = UNNAMED, {}
+            findings.note("unmapped", "runs without `slices`", f"nothing names a slice, so it is `{UNNAMED}`")
+        else:
+            facets = row.need("slices", dict, "an object")
+            intent = facets.get("intent")
         if not isinstance(intent, str) or not intent:
             raise row.fault("slices", "`slices.intent` is missing", "it names the slice of the task")
         if row.value.get("in_full_set") is False:
@@ -42,7 +48,7 @@ def read_tau(rows: Sequence[SourceRow], tasks: Iterable[SourceRow], findings: Fi
             raise row.fault("messages", "no message of the customer", "a run starts with what was asked")
         dataset = row.value.get("dataset")
         case = f"{dataset if isinstance(dataset, str) and dataset else 'task'}-{task}"
-        slices = [intent, *([_ESCALATION] if row.value["slices"].get("expects_escalation") is True else [])]
+        slices = [intent, *([_ESCALATION] if facets.get("expects_escalation") is True else [])]
         known = cases.setdefault(
             case,
             {
@@ -60,6 +66,11 @@ def read_tau(rows: Sequence[SourceRow], tasks: Iterable[SourceRow], findings: Fi
                 "unmapped", "other opening lines", "a case has one input: that of its first run", str(row.place)
             )
         findings.unmapped(row, _MAPPED, _WHY)
+        if broken := row.value.get("broken"):
+            return ImportedRun(
+                row.release, case, row.trial, None, None, row.place, f"target crashed: {broken}", "error"
+            )
+        passed = _passed(row)
         return ImportedRun(row.release, case, row.trial, _reply(row, messages, passed), passed, row.place)
 
     runs = runs_of(rows, findings, read)
@@ -75,6 +86,14 @@ def read_tau(rows: Sequence[SourceRow], tasks: Iterable[SourceRow], findings: Fi
     return Imported(name, tuple(cases.values()), titles, tuple(runs))
 
 
+def _passed(row: SourceRow) -> bool:
+    """`passed`, or what tau-bench makes of `reward`: a task is done whole, or it is not."""
+    reward = row.value.get("reward")
+    if "passed" not in row.value and isinstance(reward, int | float) and not isinstance(reward, bool):
+        return abs(reward - 1) <= 1e-6
+    return bool(row.need("passed", bool, "true or false"))
+
+
 def _title(name: str) -> str:
     return "Handing over is due" if name == _ESCALATION else f"Intent: {name.replace('_', ' ')}"
 
@@ -87,11 +106,12 @@ def _reply(row: SourceRow, messages: Sequence[Any], passed: bool) -> Mapping[str
     stats = row.value.get("stats")
     calls = []
     for call in (call for message in own for call in message.get("tool_calls") or ()):
-        if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+        name, arguments = named_call(call)
+        if name is None:
             raise row.fault("messages", "a tool call without a name", "each call has `name` and `arguments`")
-        if not isinstance(call.get("arguments"), dict):
-            raise row.fault("messages", f"the arguments of `{call['name']}` are no object", "arguments are an object")
-        made = {"tool": call["name"], "arguments": call["arguments"], "status": "executed"}
+        if arguments is None:
+            raise row.fault("messages", f"the arguments of `{name}` are no object", "arguments are an object")
+        made = {"tool": name, "arguments": arguments, "status": "executed"}
         calls.append(made | ({"is_error": True} if call.get("id") in failed and call.get("id") is not None else {}))
     return {
         "outcome": "escalate" if isinstance(stats, dict) and stats.get("escalated") is True else "answer",

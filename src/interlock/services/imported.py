@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from interlock.core.errors import DocumentError, InterlockError, Place
-from interlock.services.result_rows import Fault
+from interlock.services.result_rows import Fault, Status
 
 Kind = Literal["mapped", "unmapped", "left out", "refused"]
 
@@ -32,7 +32,11 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class ImportedRun:
-    """One trial of one case. `reply` is None where it broke; then `detail` says how. `passed` is its harness's word."""
+    """One trial of one case, as its harness told it.
+
+    status: `scored` has a reply and a verdict, or a score in [0, 1] without one; `error` and `missing` have no reply
+    and `detail` says why; `not_applicable` may have one, and nobody judged it.
+    """
 
     release: str
     case: str
@@ -41,6 +45,18 @@ class ImportedRun:
     passed: bool | None
     place: Place
     detail: str = ""
+    status: Status = "scored"
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.status == "scored" and (self.reply is None or (self.passed is None and self.score is None)):
+            raise ValueError("a scored run has a reply and a verdict or a score")
+        if self.status != "scored" and (self.passed is not None or self.score is not None):
+            raise ValueError("a run without a score has no verdict")
+        if self.status in ("error", "missing") and (self.reply is not None or not self.detail):
+            raise ValueError("a run that broke has no reply, and says why")
+        if self.score is not None and not 0 <= self.score <= 1:
+            raise ValueError("a score lies in [0, 1]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +103,19 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A source as the project sees it. `cases` are objects of the case format, `titles` name its slices."""
+    """A source as the project sees it. `cases` are objects of the case format, `titles` name its slices.
+
+    ran_on: what each release ran on, as far as the source says: `model`, `config` (a digest), `created`, …
+    waiting: cases of which the source does not say what to expect, so that a person must. Without runs, the source is
+    a set of cases and no recording.
+    """
 
     name: str
     cases: tuple[Mapping[str, Any], ...]
     titles: Mapping[str, str]
     runs: tuple[ImportedRun, ...]
+    ran_on: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    waiting: tuple[Mapping[str, Any], ...] = ()
 
 
 def runs_of(

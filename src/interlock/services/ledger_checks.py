@@ -11,9 +11,11 @@ from interlock.core.manifest import Part, Profile
 from interlock.core.suite import SuiteKind
 from interlock.ports import Records
 from interlock.services.assess import Subject, baseline, changed_parts, evals_done, hybrids, unproven_ways_back
+from interlock.services.authority_cells import enumerate_authority
 from interlock.services.bars import lowered_bars
 from interlock.services.history import approvals_of, authors_of, last_ready, proven_pairs, reasons_of
 from interlock.services.parts import Loaded, load_parts
+from interlock.services.rerun import rerun_data
 from interlock.services.shelf import fetch
 from interlock.services.waive import open_waivers
 
@@ -155,6 +157,22 @@ def ways_back_proven(context: LedgerContext) -> Mapping[str, Any]:
     )  # fmt: skip
 
 
+def suite_rerun(context: LedgerContext) -> Mapping[str, Any]:
+    """OBS-05: when the whole suite was last asked anew on exactly these bytes."""
+    return rerun_data(context.records, context.subject.bundle, context.subject.app, context.subject.limits)
+
+
+def authority_signed_off(context: LedgerContext) -> Mapping[str, Any]:
+    """ACT-06: nothing that live may not do; what is wider is signed off by a waiver, with owner, approver and an end."""
+    assert context.live is not None  # n/a otherwise
+    before, after = load_parts(*fetch(context.records, context.live)).actions, context.loaded.actions
+    known = {action.action for actions in (before, after) if actions for action in actions.map}
+    return _findings(
+        len(known), "actions", [f"wider than live: {text}" for text in enumerate_authority(before, after).gained],
+        asked="no authority that live does not have, or each widening signed off",
+    )  # fmt: skip
+
+
 LEDGER: Mapping[str, Callable[[LedgerContext], Mapping[str, Any]]] = {
     "GOV-01": signed,
     "GOV-02": approved,
@@ -163,4 +181,6 @@ LEDGER: Mapping[str, Callable[[LedgerContext], Mapping[str, Any]]] = {
     "CMP-03": pairs_proven,
     "EVAL-06": bars_kept,
     "ROLL-06": ways_back_proven,
+    "OBS-05": suite_rerun,
+    "ACT-06": authority_signed_off,
 }

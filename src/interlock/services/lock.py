@@ -28,7 +28,8 @@ ROLES: Mapping[Part, tuple[str, ...]] = {
     Part.MODEL: ("probe",),
     Part.SCHEMA: ("output", "parser"),
     Part.TOOLS: ("manifest",),
-    Part.GUARDRAILS: ("glossary", "actions", "answers"),
+    Part.GUARDRAILS: ("glossary", "actions", "answers", "calibration"),
+    Part.EVALS: ("traffic",),
     Part.RUNBOOK: ("runbook", "escalation", "operations"),
 }
 """The keys of each part that name one file with a meaning of its own."""
@@ -155,6 +156,15 @@ def _claim_cases(desk: _Desk, tree: Tree, suite_path: str) -> None:
             desk.faults.append(document.error(("cases", index), message, hint="keep the cases beside their suite"))
         else:
             desk.claim(_Claim(Part.EVALS, full, document, ("cases", index)))
+    for index, judge in enumerate(suite.judges):
+        for role in ("prompt", "rubric", "calibration"):
+            if (path := getattr(judge, role)) is not None:
+                full = case_pattern(suite_path, path)
+                if full is None:
+                    message = f"`{path}` leaves the project folder"
+                    desk.faults.append(document.error(("judges", index, role), message))
+                else:
+                    desk.claim(_Claim(Part.EVALS, full, document, ("judges", index, role)))
 
 
 def _known_elsewhere(manifest: Manifest) -> Iterator[str]:
@@ -280,7 +290,8 @@ def resolve(tree: Tree) -> Resolved:
         claiming.add(claim.owner)
         if claim.owner is Part.EVALS and claim.at[2] == "suites":
             for path in found:
-                _claim_cases(desk, tree, path)
+                if path != manifest.parts.evals.traffic:  # it may lie beside the suites
+                    _claim_cases(desk, tree, path)
     for part in Part:
         if part in _NEEDS_FILES and manifest.part(part) is not None and part not in claiming:
             message = f"part `{part}` has no file"

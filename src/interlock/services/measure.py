@@ -9,22 +9,46 @@ from typing import Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest, of_value
-from interlock.core.errors import TargetError
-from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part, Price, TargetSpec
+from interlock.core.errors import TargetError, UsageError
+from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part, Price, RunSpec, TargetSpec
 from interlock.core.suite import Suite, SuiteKind
-from interlock.ports import Attempt, Bench, LiveChat, Progress, Records, Target, TrialStore
-from interlock.services.calls import RecordedChat, parse_recordings
+from interlock.ports import Attempt, Bench, Chat, LiveChat, Progress, Records, Target, TrialStore
+from interlock.services.calls import NoChat, RecordedChat
+from interlock.services.curtail import StopSlice, critical_failed
+from interlock.services.drift import AGAINST_ITSELF, DatedTrials, can_move, measure_itself, within_window
+from interlock.services.eval_fallback import measure_fallback
 from interlock.services.eval_measures import measure_regression, measure_suite
-from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run
+from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
+from interlock.services.guardrail_probes import (
+    Probed,
+    measure_commitments,
+    measure_live_path,
+    probe_guardrail,
+    probes_for,
+)
+from interlock.services.import_binding import refuse_unbound
+from interlock.services.limiter import Limiter, Pacing
 from interlock.services.parts import Loaded, load_parts
+from interlock.services.preregister import loosened_since, register, terms_of
 from interlock.services.probes import measure_fuzz, measure_safe_path, probe, probe_cases
+from interlock.services.recorder import RecordedCall, parse_recordings
+from interlock.services.rerun import full_scope
 from interlock.services.shelf import fetch
 
 REGRESSION = "EVAL-03"
-SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-02", "PRS-01"})
+FALLBACK = "EVAL-08"
+SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-01", "SAFE-02", "PRS-01"})
 PROBED = frozenset({"PRS-01", "PRS-02"})
+GUARDED = frozenset({"SAFE-05", "DOM-03"})
+HAS_APP = frozenset({"python", "http", "command"})
+"""Kinds of targets with an app in which an answer policy can sit."""
+TERMED = frozenset({"EVAL-02", "SAFE-02"})
+"""Checks of one run that name the plan under which it was made."""
+MOST_REPEATS = 50
 ASKS_HERE = frozenset({"python", "openai"})
 """Kinds of targets that ask their model through the run's own chat, where a probe can spoil the output."""
+ASKS_THERE = frozenset({"http", "command"})
+"""Kinds of targets that are an endpoint themselves, with its own limiter."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +63,14 @@ class Measured:
     broken: Mapping[str, int] = field(default_factory=dict)
     truncated: bool = False
     faults: Mapping[str, int] = field(default_factory=dict)
+    curtailed: int = 0
 
     def plus(self, other: "Measured") -> "Measured":
         """Both together."""
         return Measured(
             {**self.data, **other.data}, self.run or other.run, self.calls + other.calls, self.reused + other.reused,
             self.cost_usd + other.cost_usd, dict(Counter(self.broken) + Counter(other.broken)), self.truncated or other.truncated,
-            dict(Counter(self.faults) + Counter(other.faults)),
+            dict(Counter(self.faults) + Counter(other.faults)), self.curtailed + other.curtailed,
         )  # fmt: skip
 
 
@@ -77,10 +102,17 @@ class Measurer:
     progress: Progress
     named: frozenset[str] = frozenset()
     """Files that the bundle or the app build names: what may run."""
+    _recorded: Mapping[str, RecordedCall] | None = field(default=None, init=False, repr=False)
+    stop_slice: StopSlice = critical_failed
+    """The rule of `run.curtail: true`."""
 
-    def upstream(self, bundle: Bundle) -> dict[str, str]:
-        """What shapes a reply: the runtime parts, the app build, and how the app is reached."""
-        target = of_value(self.manifest.target.model_dump(mode="json"), domain="interlock.target.v1")
+    def __post_init__(self) -> None:
+        self.pacing = Pacing(self.manifest.run)
+        """The limiters of everything that this measurer asks: the app, its model, and whoever judges."""
+
+    def upstream(self, bundle: Bundle, spec: TargetSpec | None = None) -> dict[str, str]:
+        """What shapes a reply: the runtime parts, the app build, and how the app, or another target, is reached."""
+        target = of_value((spec or self.manifest.target).model_dump(mode="json"), domain="interlock.target.v1")
         return {**bundle.parts(RUNTIME_PARTS), "app": self.app, "target": target}
 
     def suites(self, loaded: Loaded) -> tuple[Suite, ...]:
@@ -91,7 +123,7 @@ class Measurer:
         self, loaded: Loaded, checks: Sequence[str], baselines: Mapping[Digest, Sequence[str]], *, again: bool
     ) -> RunPlan:
         """What measuring these checks would ask and cost at most."""
-        trials = self._fresh(loaded, again=again)
+        trials = self._fresh(loaded, checks, baselines, again=again)
         none = RunPlan(0, 0, 0, 0.0, 0.0)
         plans = [none]
         if _asks(checks):
@@ -102,6 +134,12 @@ class Measurer:
                 )
                 for bundle in bundles
             ]
+        if FALLBACK in checks and (arm := self.manifest.fallback) is not None:
+            upstream = self.upstream(loaded.bundle, arm)
+            plan = plan_run(loaded, gold(loaded.suites), upstream=upstream, trials=trials, run=self.manifest.run)
+            plans.append(replace(plan, calls_max=plan.asked, cost_max_usd=0.0))  # it has no model to ask
+        if GUARDED.intersection(checks) and self.manifest.target.kind in HAS_APP:
+            plans.append(RunPlan(0, 0, len(probes_for(loaded)), 0.0, 0.0))
         costs = [plan.cost_max_usd for plan in plans]
         times = [plan.seconds for plan in plans]
         return RunPlan(
@@ -124,42 +162,159 @@ class Measurer:
         Raises: CapError when a cap is set and the price of a call that could be made is not known.
         """
         data: dict[str, dict[str, Mapping[str, Any]]] = {}
-        trials = self._fresh(loaded, again=again)
+        trials = self._fresh(loaded, checks, baselines, again=again)
         total, run = Measured(), None
+        fixed: dict[str, Any] = {}
         if _asks(checks):
-            run, spent = await self._run(loaded, loaded, trials)
+            terms = self.terms(loaded, baselines if REGRESSION in checks else ())
+            fixed = {
+                "after_seeing": list(loosened_since(self.records, loaded, terms)),
+                "plan": register(self.records, terms),
+            }
+            run, spent = await self._run(loaded, loaded, trials, plan=fixed["plan"])
             total = total.plus(spent)
             for id, row in measure_suite(run).items():
                 if id in checks:
-                    data[id] = {"": row}
+                    data[id] = {"": {**row, **fixed} if id in TERMED else row}
         if PROBED.intersection(checks):
             fuzz, safe = await self._probe(loaded)
             if "PRS-01" in data:
                 data["PRS-01"] = {"": {**data["PRS-01"][""], "fuzz": fuzz}}
             if "PRS-02" in checks:
                 data["PRS-02"] = {"": safe}
+        if GUARDED.intersection(checks):
+            probed = await self._probe_guardrail(loaded)
+            found = {"SAFE-05": measure_live_path(probed), "DOM-03": measure_commitments(loaded, probed)}
+            data |= {id: {"": found[id]} for id in GUARDED.intersection(checks)}
+        if FALLBACK in checks and run is not None:
+            arm, spent = await self._fallback(loaded, trials)
+            total = total.plus(spent)
+            data[FALLBACK] = {"": measure_fallback(arm, run, loaded.release.limits)}
         if REGRESSION in checks and run is not None:
             for digest, environments in baselines.items():
                 old, tree = fetch(self.records, digest)
                 # The old runtime parts before the new suites: the same questions for both.
                 before = load_parts(old.with_part(Part.EVALS, loaded.bundle), _Both(tree, loaded.tree, loaded.bundle))
-                old_run, spent = await self._run(before, loaded, trials)
+                old_run, spent = await self._run(before, loaded, trials, plan=fixed["plan"])
                 total = total.plus(spent)
-                row = {**measure_regression(old_run, run, loaded.release.limits), "baseline": digest}
+                row = {**measure_regression(old_run, run, loaded.release.limits), "baseline": digest, **fixed}
                 data.setdefault(REGRESSION, {}).update(dict.fromkeys(environments, row))
         return replace(total, data=data)
 
     async def run(self, loaded: Loaded) -> Run:
         """Run the suites that are loaded, reusing fresh replies; for a smoke set."""
-        return (await self._run(loaded, loaded, self._fresh(loaded, again=False)))[0]
+        return (await self._run(loaded, loaded, self._fresh(loaded, (), (), again=False)))[0]
 
-    async def _run(self, loaded: Loaded, asking: Loaded, trials: TrialStore) -> tuple[Run, Measured]:
+    def terms(self, loaded: Loaded, baselines: Iterable[Digest]) -> Mapping[str, Any]:
+        """What a run is judged by, before it is made."""
+        upstream, repeats = self.upstream(loaded.bundle), self.manifest.run.repeats
+        return terms_of(loaded, upstream=upstream, repeats=repeats, baselines=baselines)
+
+    async def against_itself(self, loaded: Loaded) -> tuple[Mapping[str, Any], Measured]:
+        """An A/A run: twice the repeats, the second half compared with the first; what came of it becomes a fact.
+
+        Raises: UsageError where nothing would be asked anew, or the repeats would be too many.
+        """
+        manifest, repeats = self.manifest, self.manifest.run.repeats
+        if manifest.run.calls == "replay-strict" or manifest.target.kind == "recorded":
+            raise UsageError(
+                "an A/A run asks the app anew, and here replies are only replayed",
+                hint="set `run.calls` to live or record, or declare what you expect: interlock plan --discordance 0.05",
+            )
+        if 2 * repeats > MOST_REPEATS:
+            raise UsageError(
+                f"an A/A run of {repeats} repeats asks each case {2 * repeats} times", hint="lower `run.repeats`"
+            )
+        trials = FreshTrials(self.records.trials, self._now() - self._window(loaded))
+        twice = manifest.run.model_copy(update={"repeats": 2 * repeats})
+        run, spent = await self._run(loaded, loaded, trials, spec=twice)
+        found = measure_itself(run, repeats, loaded.release.limits.default_margin)
+        self.records.ledger.append(
+            AGAINST_ITSELF,
+            {"bundle": loaded.bundle.digest, "run": run.id, **found},
+            actor=self.records.actor,
+            at=self._now(),
+        )
+        return found, spent
+
+    async def _run(
+        self, loaded: Loaded, asking: Loaded, trials: TrialStore, *, plan: str = "", spec: RunSpec | None = None
+    ) -> tuple[Run, Measured]:
         suites = self.suites(asking)
-        upstream = self.upstream(loaded.bundle)
-        run_id = self._run_id(upstream, suites)
+        dated = DatedTrials(trials)
+        run_id = self._run_id(self.upstream(loaded.bundle), asking.bundle.parts([Part.EVALS]), suites)
+        run = await self._ask(loaded, suites, dated, run_id, spec=spec)
+        results = run.results.values()
+        broken = Counter(trial.broken.value for result in results for trial in result.trials if trial.broken)
+        ran = {
+            suite.kind.value: sum(bool(run.results[f"{suite.name}/{case.id}"].ran) for case in suite.cases)
+            for suite in suites
+        }
+        asked_bundle = loaded.bundle.with_part(Part.EVALS, asking.bundle)
+        self.records.ledger.append(
+            "run",
+            {
+                "id": run_id, "bundle": loaded.bundle.digest, "evals": asking.bundle.components[Part.EVALS].digest,
+                "ran": ran, "calls": run.calls, "reused": run.reused, "cost_usd": run.cost_usd, "broken": dict(broken),
+                "truncated": run.truncated, "faults": dict(run.faults), "seconds": (run.finished - run.started).total_seconds(),
+                "curtailed": run.curtailed, "plan": plan, "scope": full_scope(asked_bundle, self.app), "oldest": (dated.oldest or run.started).isoformat(),
+            },
+            actor=self.records.actor,
+            at=self.records.clock.now(),
+        )  # fmt: skip
+        return run, Measured(
+            {},
+            run_id,
+            run.calls,
+            run.reused,
+            run.cost_usd,
+            dict(broken),
+            run.truncated,
+            dict(run.faults),
+            run.curtailed,
+        )
+
+    async def try_out(
+        self, loaded: Loaded, suites: Sequence[Suite], trials: TrialStore, *, purse: str, live: bool
+    ) -> Run:
+        """Run these suites on a bundle that nobody releases: no fact is kept of it.
+
+        Args:
+            purse: the id under which money counts, the same for all runs that share a cap.
+            live: whether what is not recorded may be asked, where the manifest permits it at all.
+        """
+        return await self._ask(loaded, suites, trials, purse, may_ask=live)
+
+    async def _fallback(self, loaded: Loaded, trials: TrialStore) -> tuple[Run | None, Measured]:
+        """The gold suites through the path without AI, which has no model to ask; None where none is declared."""
+        arm = self.manifest.fallback
+        if arm is None:
+            return None, Measured()
+        evals = loaded.bundle.parts([Part.EVALS])
+        run_id = self._run_id(self.upstream(loaded.bundle, arm), evals, gold(loaded.suites))
+        run = await self._ask(loaded, gold(loaded.suites), trials, run_id, arm)
+        broken = Counter(trial.broken.value for one in run.results.values() for trial in one.trials if trial.broken)
+        return run, Measured(
+            {},
+            run_id,
+            run.calls,
+            run.reused,
+            run.cost_usd,
+            dict(broken),
+            run.truncated,
+            dict(run.faults),
+            run.curtailed,
+        )
+
+    async def _ask(
+        self, loaded: Loaded, suites: Sequence[Suite], trials: TrialStore, run_id: str, arm: TargetSpec | None = None,
+        *, spec: RunSpec | None = None, may_ask: bool = True,
+    ) -> Run:  # fmt: skip
         root = self.bench.assemble(loaded.bundle, loaded.tree)
-        target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
-        chat = self._chat(loaded, run_id, live)
+        target = self.bench.target(arm or self._spec(loaded.bundle))
+        live = self._live() if arm is None and may_ask else None
+        refuse_unbound(getattr(target, "source", None), loaded.bundle)
+        chat: Chat = self._chat(loaded, run_id, live) if arm is None else NoChat()
         try:
             run = await evaluate(
                 loaded,
@@ -168,37 +323,21 @@ class Measurer:
                 target=target,
                 chat=chat,
                 trials=trials,
-                run=self.manifest.run,
+                run=spec or self.manifest.run,
                 run_id=run_id,
-                upstream=upstream,
+                upstream=self.upstream(loaded.bundle, arm),
                 scorers=self.bench.scorers(loaded.output_schema),
                 clock=self.records.clock,
                 progress=self.progress,
+                limiter=self._limiter() if self.manifest.target.kind in ASKS_THERE else None,
+                stop_slice=self.stop_slice if self.manifest.run.curtail else None,
             )
             self._same_bytes(loaded, root, target)
         finally:
             await target.close()
             if live is not None:
                 await live.close()
-        results = run.results.values()
-        broken = Counter(trial.broken.value for result in results for trial in result.trials if trial.broken)
-        ran = {
-            suite.kind.value: sum(bool(run.results[f"{suite.name}/{case.id}"].ran) for case in suite.cases)
-            for suite in suites
-        }
-        self.records.ledger.append(
-            "run",
-            {
-                "id": run_id, "bundle": loaded.bundle.digest, "evals": asking.bundle.components[Part.EVALS].digest,
-                "ran": ran, "calls": run.calls, "reused": run.reused, "cost_usd": run.cost_usd, "broken": dict(broken),
-                "truncated": run.truncated, "faults": dict(run.faults), "seconds": (run.finished - run.started).total_seconds(),
-            },
-            actor=self.records.actor,
-            at=self.records.clock.now(),
-        )  # fmt: skip
-        return run, Measured(
-            {}, run_id, run.calls, run.reused, run.cost_usd, dict(broken), run.truncated, dict(run.faults)
-        )
+        return run
 
     def _same_bytes(self, loaded: Loaded, root: Path, target: Target) -> None:
         """Refuse a run that was not of the bytes that it would be evidence for.
@@ -220,13 +359,17 @@ class Measurer:
                 hint="add what it imports to `app.files`, so that its edits are somebody's change",
             )
 
+    async def probe(self, loaded: Loaded) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """The fuzz half of PRS-01 and the data of PRS-02: what the app does when the model writes nonsense."""
+        return await self._probe(loaded)
+
     async def _probe(self, loaded: Loaded) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         safe_path = loaded.operations.on_parse_failure
         if self.manifest.target.kind not in ASKS_HERE:  # its model is out of reach: asking would cost and spoil nothing
             return measure_fuzz((), safe_path), measure_safe_path((), safe_path)
         root = self.bench.assemble(loaded.bundle, loaded.tree)
         target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
-        chat = self._chat(loaded, self._run_id({"probe": loaded.bundle.digest, "app": self.app}, ()), live)
+        chat = self._chat(loaded, self._run_id({"probe": loaded.bundle.digest, "app": self.app}, {}, ()), live)
         try:
             probes = await probe(
                 loaded, probe_cases(self.suites(loaded)), root=root, target=target, chat=chat,
@@ -238,6 +381,22 @@ class Measurer:
                 await live.close()
         return measure_fuzz(probes, safe_path), measure_safe_path(probes, safe_path)
 
+    async def _probe_guardrail(self, loaded: Loaded) -> tuple[Probed, ...]:
+        cases = probe_cases(self.suites(loaded), most=1)
+        if self.manifest.target.kind not in HAS_APP or not cases:
+            return ()
+        root = self.bench.assemble(loaded.bundle, loaded.tree)
+        target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
+        chat = self._chat(loaded, self._run_id({"guardrail": loaded.bundle.digest, "app": self.app}, {}, ()), live)
+        try:
+            return await probe_guardrail(
+                loaded, cases[0], root=root, target=target, chat=chat, timeout_s=self.manifest.run.timeout_s
+            )
+        finally:
+            await target.close()
+            if live is not None:
+                await live.close()
+
     def _spec(self, bundle: Bundle) -> TargetSpec:
         """How this bundle is reached: `{model}` in the path of recorded replies stands for the id of its model."""
         spec = self.manifest.target
@@ -246,39 +405,77 @@ class Measurer:
         return spec.model_copy(update={"path": spec.path.replace("{model}", bundle.components[Part.MODEL].spec["id"])})
 
     def _live(self) -> LiveChat | None:
-        return None if self.manifest.run.calls == "replay" else self.bench.live_chat(self.manifest.target)
+        return None if self.manifest.run.calls == "replay-strict" else self.bench.live_chat(self.manifest.target)
 
     def _chat(self, loaded: Loaded, run_id: str, live: LiveChat | None) -> RecordedChat:
         spec, run = loaded.bundle.components[Part.MODEL].spec, self.manifest.run
         price = spec.get("price")
-        replays = run.calls in ("replay", "replay-or-live")
+        replays = run.calls in ("replay-strict", "replay-or-live")
         return RecordedChat(
             mode=run.calls,
             live=live,
             store=self.records.calls,
             clock=self.records.clock,
             run=run_id,
-            recordings=parse_recordings(self.bench.recordings(run.recordings)) if replays else {},
+            recordings=self._recordings() if replays else {},
             fingerprint=spec.get("fingerprint") or f"{spec['provider']}:{spec['id']}",
             price=None if price is None else Price.model_validate(price),
             cap_usd=run.cost_cap_usd,
+            reads=self.upstream(loaded.bundle),
+            limiter=self._limiter(),
+            attempts=run.attempts,
         )
 
-    def _run_id(self, upstream: Mapping[str, str], suites: Sequence[Suite]) -> str:
+    def _recordings(self) -> Mapping[str, RecordedCall]:
+        """Read once: they do not change while something is measured, and many mutants read them."""
+        if self._recorded is None:
+            self._recorded = parse_recordings(self.bench.recordings(self.manifest.run.recordings))
+        return self._recorded
+
+    def _limiter(self) -> Limiter:
+        target = self.manifest.target
+        return self.pacing.of(target.url or " ".join(target.command or (target.kind,)))
+
+    def _run_id(self, upstream: Mapping[str, str], evals: Mapping[str, str], suites: Sequence[Suite]) -> str:
         """The same for a run that was interrupted and goes on, another one for a run that starts anew."""
-        named = {"upstream": dict(upstream), "suites": [suite.digest for suite in suites]}
+        asked = [[suite.name, len(suite.cases)] for suite in suites]  # a smoke set is a part of what its files hold
+        named = {"upstream": dict(upstream), "evals": dict(evals), "suites": asked}
         base = of_value(named, domain="interlock.run.v1").removeprefix("sha256:")[:16]
         finished = sum(fact.body["id"].startswith(base) for fact in self.records.ledger.facts("run"))
         return f"{base}-{finished + 1}"
 
-    def _fresh(self, loaded: Loaded, *, again: bool) -> FreshTrials:
-        now = self.records.clock.now()
-        age = timedelta(0) if again else timedelta(days=loaded.release.limits.evidence_days)
-        return FreshTrials(self.records.trials, now - age)
+    def _fresh(self, loaded: Loaded, checks: Sequence[str], baselines: Iterable[Digest], *, again: bool) -> FreshTrials:
+        """The stored trials that a run may reuse: young enough to be evidence and, where bundles are compared, close in time."""
+        now = self._now()
+        fresh = FreshTrials(
+            self.records.trials, now if again else now - timedelta(days=loaded.release.limits.evidence_days)
+        )
+        if again or REGRESSION not in checks:
+            return fresh
+        bundles = [loaded.bundle, *(fetch(self.records, old)[0] for old in baselines)]
+        if len(bundles) == 1 or not any(can_move(self.manifest, bundle) for bundle in bundles):
+            return fresh
+        suites, repeats = self.suites(loaded), self.manifest.run.repeats
+        arms = [trial_keys(suites, self.upstream(bundle), repeats) for bundle in bundles]
+        window = self._window(loaded)
+        # INVARIANT: what moved by itself between two days must not look like what the change did.
+        close = within_window(fresh, arms, now=now, window=window)
+        return fresh if close else FreshTrials(self.records.trials, max(fresh.not_before, now - window))
+
+    def _now(self) -> datetime:
+        return self.records.clock.now()
+
+    def _window(self, loaded: Loaded) -> timedelta:
+        return timedelta(days=loaded.release.limits.drift_days)
 
 
 def _asks(checks: Sequence[str]) -> bool:
-    return bool((SUITE_CHECKS | {REGRESSION}).intersection(checks))
+    return bool((SUITE_CHECKS | {REGRESSION, FALLBACK}).intersection(checks))
+
+
+def gold(suites: Sequence[Suite]) -> tuple[Suite, ...]:
+    """The suites that the path without AI is asked as well."""
+    return tuple(suite for suite in suites if suite.kind is SuiteKind.GOLD)
 
 
 @dataclass(frozen=True)

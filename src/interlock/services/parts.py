@@ -1,11 +1,12 @@
 """The parts of a bundle, read from its files into the values that everything else works with."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import jsonschema_rs
 from pydantic import BaseModel, Field
@@ -14,21 +15,25 @@ from interlock.core.actions import ActionMap
 from interlock.core.answer import AnswerPolicy
 from interlock.core.binding import FeatureStr, NameStr, Str, Strict, bind
 from interlock.core.bundle import Bundle, Component
+from interlock.core.calibration import Calibration
 from interlock.core.checks import LIMITS, Limits
 from interlock.core.digest import FileEntry, of_bytes
 from interlock.core.document import Document
 from interlock.core.errors import BundleError, DocumentError, InterlockError, ManyErrors, Place
 from interlock.core.glossary import Glossary
 from interlock.core.json_text import parse_json, parse_jsonl
+from interlock.core.judges import PREFIX
 from interlock.core.manifest import EnvironmentSpec, LimitsSpec, Part, Profile, Stakes
 from interlock.core.operations import Operations
 from interlock.core.runbook import Guide, parse_guide
 from interlock.core.source import Marks, decoded
 from interlock.core.suite import SCORERS, Case, Suite, SuiteFile
 from interlock.core.tools import Tool, ToolsFile
+from interlock.core.traffic import TrafficProfile
 from interlock.core.yaml_text import parse_yaml
 from interlock.ports import Tree
 from interlock.services.globs import matching
+from interlock.services.judge_files import read_judges
 from interlock.services.lock import MANIFEST, case_pattern
 
 _NO_MARKS = Marks({}, {})
@@ -93,12 +98,39 @@ class Loaded:
     operations: Operations
     runbook: Guide
     escalation: Guide
-    suites: tuple[Suite, ...]
+    suites: Sequence[Suite]
     texts: tuple[tuple[Part, str, str], ...]
+    traffic: TrafficProfile | None = None
+    calibration: Calibration | None = None
 
     def text(self, path: str) -> str | None:
         """The text of one file of the bundle, or None for bytes that are no text."""
         return next((text for _, name, text in self.texts if name == path), None)
+
+
+class _Later(Sequence[Suite]):
+    """Suites that are read when somebody first looks at them: a large one takes longer than all the rest together."""
+
+    def __init__(self, read: Callable[[], Sequence[Suite]]) -> None:
+        self._read = read
+
+    @cached_property
+    def _suites(self) -> Sequence[Suite]:
+        suites = self._read()
+        del self._read  # it holds the bytes of all files
+        return suites
+
+    @overload
+    def __getitem__(self, index: int) -> Suite: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Suite]: ...
+
+    def __getitem__(self, index: int | slice) -> Suite | Sequence[Suite]:
+        return self._suites[index]
+
+    def __len__(self) -> int:
+        return len(self._suites)
 
 
 @dataclass(frozen=True)
@@ -114,6 +146,8 @@ class StaticContext:
     lock: Bundle | None
     command_check: Callable[[list[str]], str | None]
     limits: Limits
+    today: date | None = None
+    """Day of the measurement, where one is known: counted traffic ages."""
 
 
 @dataclass
@@ -143,6 +177,11 @@ class _Reader:
         except InterlockError as fault:
             self.faults.append(fault)
             return None
+
+    def raise_faults(self) -> None:
+        if self.faults:
+            faults = ManyErrors(self.faults).errors
+            raise faults[0] if len(faults) == 1 else ManyErrors(faults)
 
     def text(self, path: str) -> str:
         try:
@@ -187,8 +226,13 @@ def _schema(document: Document) -> Mapping[str, Any]:
 
 def _unknown_scorers(document: Document, spec: SuiteFile) -> Iterator[DocumentError]:
     """A requirement of a scorer that nobody has: it would be owed for ever, and no measurement could settle it."""
+    judges = [PREFIX + judge.name for judge in spec.judges]
     for index, requirement in enumerate(spec.requirements):
-        if requirement.scorer in SCORERS:
+        if requirement.scorer in SCORERS or requirement.scorer in judges:
+            continue
+        if requirement.scorer.startswith(PREFIX):
+            hint = f"judges of this suite: {', '.join(f'`{name}`' for name in judges)}" if judges else "add `judges:`"
+            yield document.error(("requirements", index, "scorer"), f"no judge `{requirement.scorer}`", hint=hint)
             continue
         known = (*SCORERS, *sorted(point.name for point in entry_points(group=_PLUGGED)))
         if requirement.scorer not in known:
@@ -244,20 +288,21 @@ def _suite(reader: _Reader, path: str) -> Suite | None:
                     case = reader.attempt(lambda row=row: _case(row))  # type: ignore[misc]
                     if case is not None:
                         cases.append(case)
+    judges = reader.attempt(lambda: read_judges(document, spec, path, reader.files(Part.EVALS), reader.text))
     if len(reader.faults) > before:
         return None
 
     def whole() -> Suite:
         try:
-            return Suite(spec.suite, spec.kind, tuple(cases), spec.slices, spec.requirements)
+            return Suite(spec.suite, spec.kind, tuple(cases), spec.slices, spec.requirements, judges or ())
         except DocumentError as fault:
             raise document.error((), fault.message, hint=fault.hint, kind=type(fault)) from fault
 
     return reader.attempt(whole)
 
 
-def _suites(reader: _Reader, patterns: Iterable[str]) -> tuple[Suite, ...]:
-    files = reader.files(Part.EVALS)
+def _suites(reader: _Reader, patterns: Iterable[str], traffic: str | None) -> tuple[Suite, ...]:
+    files = [path for path in reader.files(Part.EVALS) if path != traffic]
     paths = sorted({path for pattern in patterns for path in matching(pattern, files)})
     suites: dict[str, tuple[str, Suite]] = {}
     for path in paths:
@@ -269,6 +314,13 @@ def _suites(reader: _Reader, patterns: Iterable[str]) -> tuple[Suite, ...]:
             reader.faults.append(DocumentError(message, hint="give each suite its own name", place=Place(path)))
         suites[suite.name] = (path, suite)
     return tuple(suite for _, suite in suites.values())
+
+
+def _read_suites(reader: _Reader, patterns: Iterable[str], traffic: str | None) -> tuple[Suite, ...]:
+    reader.faults.clear()  # of an earlier try
+    suites = _suites(reader, patterns, traffic)
+    reader.raise_faults()
+    return suites
 
 
 def _owners(tree: Tree) -> Mapping[str, str]:
@@ -300,11 +352,13 @@ def release_of(bundle: Bundle, owners: Mapping[str, str] | None = None) -> Relea
     )
 
 
-def load_parts(bundle: Bundle, tree: Tree) -> Loaded:
+def load_parts(bundle: Bundle, tree: Tree, *, like: Loaded | None = None, suites_later: bool = False) -> Loaded:
     """Read every part of a bundle, strictly.
 
     Args:
         tree: holds at least the files of the bundle; each is compared with its digest as it is read.
+        like: a bundle that was read; its suites are taken over where the evals part is the same.
+        suites_later: read the suites when they are first looked at, where these very bytes were read strictly before.
     Raises: DocumentError, or ManyErrors with every fault and its place; BundleError for bytes that are not the
         bundle's.
     """
@@ -322,15 +376,23 @@ def load_parts(bundle: Bundle, tree: Tree) -> Loaded:
     glossary = reader.model(Glossary, guard["glossary"])
     actions = reader.model(ActionMap, guard["actions"]) if guard.get("actions") else None
     answers = reader.model(AnswerPolicy, guard["answers"])
+    calibration = reader.model(Calibration, guard["calibration"]) if guard.get("calibration") else None
     operations = reader.model(Operations, run["operations"])
     runbook = reader.attempt(lambda: parse_guide(reader.text(run["runbook"]), run["runbook"]))
     escalation = reader.attempt(lambda: parse_guide(reader.text(run["escalation"]), run["escalation"]))
-    suites = _suites(reader, spec[Part.EVALS]["suites"])
+    counted = spec[Part.EVALS].get("traffic")
+    patterns = spec[Part.EVALS]["suites"]
+    suites: Sequence[Suite]
+    if like is not None and like.bundle.parts([Part.EVALS]) == bundle.parts([Part.EVALS]):
+        suites = like.suites
+    elif suites_later:
+        suites = _Later(lambda: _read_suites(reader, patterns, counted))
+    else:
+        suites = _suites(reader, patterns, counted)
+    traffic = reader.model(TrafficProfile, counted) if counted else None
     release = reader.attempt(lambda: release_of(bundle, _owners(tree)))
 
-    if reader.faults:
-        faults = ManyErrors(reader.faults).errors
-        raise faults[0] if len(faults) == 1 else ManyErrors(faults)
+    reader.raise_faults()
     # Without a fault every reading succeeded; this says so to the type checker, and to nobody else.
     assert schema is not None and glossary is not None and answers is not None and operations is not None  # noqa: PT018
     assert runbook is not None and escalation is not None and release is not None  # noqa: PT018
@@ -348,6 +410,8 @@ def load_parts(bundle: Bundle, tree: Tree) -> Loaded:
         escalation,
         suites,
         tuple(_texts(bundle, reader.content)),
+        traffic,
+        calibration,
     )
 
 

@@ -106,6 +106,12 @@ def pin_of(kind: Part, spec: Mapping[str, Any], files: Iterable[FileEntry]) -> P
     return Pin(PinLevel.P0, "the files are in the bundle")
 
 
+def weights_named(component: Component) -> bool:
+    """Whether a model is named by the digest of its weights, so that the same name always answers with the same bytes."""
+    mark = str(component.spec.get("fingerprint") or "")
+    return bool(_WEIGHTS.fullmatch(mark)) and not _filler(mark)
+
+
 def pin_of_component(component: Component) -> Pin:
     """The pin of a component, worked out again rather than read from a lock."""
     return pin_of(component.kind, component.spec, component.files)

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,12 +34,17 @@ class Probe:
 class _MalformedChat:
     """Asks the real chat, and spoils what the model wrote."""
 
-    def __init__(self, chat: Chat, malformed: Malformed) -> None:
+    def __init__(self, chat: TrialChat, malformed: Malformed) -> None:
         self._chat, self._malformed = chat, malformed
         self.spoiled = 0
 
-    async def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        response = await self._chat(request)
+    async def tool(
+        self, tool: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]], **more: Any
+    ) -> Any:
+        return await self._chat.tool(tool, arguments, run, **more)
+
+    async def __call__(self, request: Mapping[str, Any], *, reads: Collection[str] = ()) -> Mapping[str, Any]:
+        response = await self._chat(request, reads=reads)
         choices, done = [], True
         for choice in response.get("choices") or ():
             message = dict(choice.get("message") or {})

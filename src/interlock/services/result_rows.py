@@ -15,7 +15,7 @@ from interlock.core.json_text import parse_json, parse_jsonl
 
 Status = Literal["scored", "error", "not_applicable", "missing"]
 STATUSES: tuple[Status, ...] = get_args(Status)
-KEYS = ("case", "slice", "slices", "passed", "score", "trial", "status", "cluster")
+KEYS = ("case", "slice", "slices", "passed", "score", "trial", "status", "cluster", "release", "version")
 MAX_BYTES = 256_000_000
 """Bytes of one results file, unpacked."""
 
@@ -27,7 +27,8 @@ _TRUTH = {"true": True, "false": False, "1": True, "0": False}
 class ResultRow:
     """What one trial of one case came to. `value` is in [0, 1], None unless the status is `scored`.
 
-    `slices` and `cluster` are None where the row does not say; another row of the case may.
+    `slices` and `cluster` are None where the row does not say; another row of the case may. `release` is what the row
+    names as its release, its version, or both.
     """
 
     case: str
@@ -37,6 +38,7 @@ class ResultRow:
     slices: tuple[str, ...] | None
     cluster: str | None
     place: Place
+    release: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,12 @@ class Results:
     file: str
     rows: tuple[ResultRow, ...]
     ignored: tuple[str, ...] = ()
+
+    @property
+    def release(self) -> str | None:
+        """The release that every row names alike; None where one names none, or another."""
+        named = {row.release for row in self.rows}
+        return named.pop() if len(named) == 1 else None
 
 
 def unpacked(content: bytes, file: str) -> str:
@@ -86,7 +94,7 @@ def objects(text: str, file: str) -> Iterator[tuple[Mapping[str, Any], Fault, Pl
 
 
 def read_results(content: bytes, file: str) -> Results:
-    """Rows `{case, slice | slices, passed | score, trial, status, cluster}`; other keys are named, not judged.
+    """Rows `{case, slice | slices, passed | score, trial, status, cluster, release | version}`; other keys are named only.
 
     An absent status is `scored`, and such a row has `passed` or a `score` in [0, 1]; where both are there, `passed`
     counts. A case that occurs more than once has a different `trial` each time.
@@ -187,6 +195,7 @@ def read_row(row: Mapping[str, Any], fault: Fault, place: Place) -> ResultRow:
         slices=_slices(row, fault),
         cluster=_name(row, "cluster", fault),
         place=place,
+        release=" ".join(filter(None, (_name(row, "release", fault), _name(row, "version", fault)))) or None,
     )
 
 

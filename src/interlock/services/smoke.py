@@ -1,6 +1,7 @@
 """The smoke set: a few critical cases against what went live just now, within two minutes."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,7 +60,7 @@ class SmokeResult:
         }
 
 
-def smoke_cases(suites: tuple[Suite, ...]) -> dict[str, list[Case]]:
+def smoke_cases(suites: Sequence[Suite]) -> dict[str, list[Case]]:
     """At most 24 cases: those that must pass, then the critical slices in turn, from the gold and regression suites."""
     chosen: dict[str, list[Case]] = {}
     room = MOST

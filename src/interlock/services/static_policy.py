@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from interlock.core.answer import Wording, wording_for
+from interlock.core.calibration import EVERY, SHAPERS, promises
 from interlock.core.catalogue import find_check
 from interlock.core.checks import loosened
 from interlock.core.document import Document
@@ -23,8 +24,10 @@ from interlock.core.operations import Caps
 from interlock.core.runbook import Command, Guide, Human, Probe, Step, command_line, read_step
 from interlock.core.source import Path
 from interlock.core.suite import Case, Expect, Slice, Suite, SuiteKind
+from interlock.core.support import SCORER
 from interlock.core.yaml_text import parse_yaml
 from interlock.services.parts import Loaded, StaticContext
+from interlock.services.static_tools import disagreements
 
 _MANIFEST = "interlock.yaml"
 
@@ -57,7 +60,20 @@ def _at(document: Document, path: Path, message: str) -> Finding:
 def measure_actions(context: StaticContext) -> Mapping[str, Any]:
     """DOM-01: each tool has one action, each action one tool and one term, each term one meaning and an owner."""
     loaded = context.loaded
+    return _findings(
+        action_findings(loaded),
+        len(loaded.tools) + len(loaded.glossary.terms),
+        "tools and terms",
+        "each tool one action that agrees with it, each action one term, each term one meaning and an owner",
+    )
+
+
+def action_findings(loaded: Loaded) -> list[Finding]:
+    """Where tools, actions and terms do not fit each other."""
     found = [*_tool_faults(loaded), *_action_faults(loaded)]
+    manifest, map_ = _file(loaded, Part.TOOLS, "manifest"), _file(loaded, Part.GUARDRAILS, "actions")
+    if manifest and map_:
+        found += disagreements(loaded, _document(loaded, manifest), _document(loaded, map_))
     if path := _file(loaded, Part.GUARDRAILS, "glossary"):
         document = _document(loaded, path)
         found += [_at(document, at, message) for at, message in lint_terms(loaded.glossary)]
@@ -68,12 +84,7 @@ def measure_actions(context: StaticContext) -> Mapping[str, Any]:
             for k, action in enumerate(term.actions)
             if action not in known
         ]
-    return _findings(
-        found,
-        len(loaded.tools) + len(loaded.glossary.terms),
-        "tools and terms",
-        "each tool one action, each action one term, each term one meaning and an owner",
-    )
+    return found
 
 
 def _tool_faults(loaded: Loaded) -> Iterator[Finding]:
@@ -124,6 +135,19 @@ def measure_words(context: StaticContext) -> Mapping[str, Any]:
     texts = [row for row in loaded.texts if row[0] in reads]  # others would not be in the scope of the evidence
     found = [finding for part, path, text in texts for finding in lint_text(loaded.glossary, part, path, text)]
     return _findings(found, len(texts), "texts", "no forbidden synonym, no state without a definition")
+
+
+# ── SAFE-03 ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def measure_calibration(context: StaticContext) -> Mapping[str, Any]:
+    """SAFE-03: what the record of the calibration promises, of which bundle, and what the policy asks."""
+    loaded = context.loaded
+    if loaded.calibration is None:
+        return {"labels": 0, "budget": 0.0, "confidence": 0.0, "stale": [], "slices": []}
+    evidence = loaded.answers.evidence
+    policy = {name: evidence.of_slice(name).threshold for name in evidence.slices}
+    return promises(loaded.calibration, {**policy, EVERY: evidence.threshold}, loaded.bundle.parts(SHAPERS), SCORER)
 
 
 # ── SAFE-07 ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -321,7 +345,7 @@ def of_substance(expect: Expect) -> bool:
     """
     said = expect.facts or expect.forbid or expect.cites or expect.outcomes or expect.exact is not None
     done = expect.queue is not None or expect.tools is not None or expect.forbid_tools
-    return bool(said or done)
+    return bool(said or done or expect.min_support is not None)
 
 
 def _substance_fault(suite: Suite, piece: Slice) -> str | None:
@@ -376,6 +400,7 @@ STATIC: Mapping[str, Callable[[StaticContext], Mapping[str, Any]]] = MappingProx
     {
         "DOM-01": measure_actions,
         "DOM-02": measure_words,
+        "SAFE-03": measure_calibration,
         "SAFE-07": measure_wording,
         "RUN-01": measure_guides,
         "CAP-01": measure_caps,

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from interlock.core.citation import Source
 from interlock.core.delivery import Weight
 from interlock.core.doubts import Kind
+from interlock.core.retrieved import Source
 from interlock.core.support import Claim, Passage, Sources, score_answer
 
 ABOUT_THE_SAME = 0.7

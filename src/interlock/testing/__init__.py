@@ -32,15 +32,19 @@ from interlock.testing.doubles import (
     MemoryTrialStore,
     PlainSigner,
 )
+from interlock.testing.effect_contract import EffectStoreContract
+from interlock.testing.effects import MemoryEffectStore, sample_request
 
 __all__ = [
     "BlobStoreContract",
     "CallStoreContract",
+    "EffectStoreContract",
     "EvidenceStoreContract",
     "FixedClock",
     "LedgerContract",
     "MemoryBlobStore",
     "MemoryCallStore",
+    "MemoryEffectStore",
     "MemoryEvidenceStore",
     "MemoryLedger",
     "MemoryPointerStore",
@@ -54,4 +58,5 @@ __all__ = [
     "refuses",
     "sample_evidence",
     "sample_pointer",
+    "sample_request",
 ]

@@ -12,8 +12,9 @@ from interlock.core.evidence import Gap
 from interlock.core.manifest import Part
 from interlock.core.rules import Standing, percent
 from interlock.core.verdict import Outcome, Verdict
-from interlock.views import charts, wording
+from interlock.views import charts, plots, wording
 from interlock.views.page import BundleColumn, PartCell, ReportPage, evidence_line, moved_rows, slice_rows
+from interlock.views.plot_rows import plots_of
 
 _MOST_READINGS = 60
 
@@ -21,12 +22,14 @@ _MOST_READINGS = 60
 def html_text(page: ReportPage) -> str:
     """The whole report. Everything in it that came from a file, a case or a model is text and stays text."""
     verdict = page.verdict
+    drawn = plots_of(verdict)
     return _templates().get_template("report.html.j2").render(
         page=page,
         verdict=verdict,
         questions=[question for question in Question if question.number] + [Question.BUNDLE],
         blocking=wording.in_order(verdict),
-        slices=slice_rows(verdict),
+        slices=list(zip(slice_rows(verdict), drawn.intervals, strict=True)),
+        drawn=drawn,
         moved=moved_rows(verdict),
         expiring=wording.expiring(verdict),
         readings=page.readings[-_MOST_READINGS:][::-1],
@@ -61,7 +64,12 @@ def _templates() -> Environment:
         evidence_line=evidence_line,
         instrumented=_instrumented,
         of_question=_of_question,
-        slice_drawing=charts.slice_drawing,
+        intervals_plot=plots.intervals_plot,
+        balance_plot=plots.balance_plot,
+        flaky_plot=plots.flaky_plot,
+        most_flaky=plots.MOST_FLAKY,
+        risk_plot=plots.risk_plot,
+        mix_plot=plots.mix_plot,
         strip_drawing=charts.strip_drawing,
     )
     environment.filters.update(
@@ -86,7 +94,7 @@ def _percent(rate: float) -> str:
 
 def _points(rate: float | None) -> str:
     """A difference of rates, with its sign."""
-    return "not known" if rate is None else f"{100 * rate:+.1f} points"
+    return "not known" if rate is None else f"{round(100 * rate, 1) + 0.0:+.1f} points"
 
 
 def _instrumented(outcomes: tuple[Outcome, ...]) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]]:

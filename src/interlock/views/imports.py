@@ -19,12 +19,28 @@ def import_lines(report: Mapping[str, Any]) -> list[str]:
         report: what `ImportReport.to_json` gives.
     """
     slices = ", ".join(f"{name} {count}" for name, count in report["slices"].items())
-    lines = [f"Suite {report['suite']}: {report['cases']} cases ({slices})", ""]
+    lines = [
+        f"Read as {report['format']}. Suite {report['suite']}: {report['cases']} cases"
+        + (f" ({slices})" if slices else "")
+    ]
+    if report["waiting"]:
+        lines.append(
+            f"{report['waiting']} more wait in evals/queue/{report['suite']}.jsonl: nobody said what to expect"
+        )
+    lines.append("")
     for one in report["releases"]:
         passed = f"passed {one['passed']} of {one['replies']}"
-        lines.append(
-            f"{one['release']}: {passed}, broken {one['broken']}, repeats {one['repeats']} → {one['recording']}"
+        others = "".join(
+            f", {name.replace('_', ' ')} {one[name]}" for name in ("graded", "missing", "not_applicable") if one[name]
         )
+        lines.append(
+            f"{one['release']}: {passed}, broken {one['broken']}{others}, repeats {one['repeats']} → {one['recording']}"
+        )
+        told = ", ".join(f"{key} {value}" for key, value in one["ran_on"].items() if key in ("tool", "model", "config"))
+        if told:
+            lines.append(f"  ran on: {told}")
+        if one["bound"]:
+            lines.append("  bound to the bundle in this folder, on your word")
         if one["agreement"]:
             found = one["agreement"]
             says = f"  {found['scorer']} agrees with the recorded verdict on {found['agree']} of {found['of']}"

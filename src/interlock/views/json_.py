@@ -38,7 +38,7 @@ def verdict_document(
         "run": None if run is None else {
             "measured": list(run.measured), "calls": run.calls, "reused": run.reused, "cost_usd": run.cost_usd,
             "seconds": run.seconds, "broken": dict(run.broken), "truncated": run.truncated,
-            "faults": dict(run.faults),
+            "faults": dict(run.faults), "curtailed": run.curtailed,
         },
     }  # fmt: skip
 

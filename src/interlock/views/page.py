@@ -17,6 +17,7 @@ class RunSummary:
     """What one check run did. cost_usd: US dollars. seconds: wall time. broken: broken trials by kind.
 
     faults: trials that failed by themselves (the app crashed, or answered in another shape), by kind.
+    curtailed: trials that were not asked because the verdict of their slices stood.
     """
 
     calls: int
@@ -27,6 +28,7 @@ class RunSummary:
     truncated: bool = False
     seconds: float | None = None
     faults: Mapping[str, int] = field(default_factory=dict)
+    curtailed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,22 @@ class FloorRow:
 
 
 @dataclass(frozen=True, slots=True)
+class WithoutAi:
+    """The same cases through the path without AI. state: wins | matches | loses | undecided, as seen from the AI."""
+
+    passes: int
+    n: int
+    state: str
+
+    @property
+    def advice(self) -> str:
+        """What that means for this slice."""
+        return "the AI is better" if self.state == "wins" else "keep the old path"
+
+
+@dataclass(frozen=True, slots=True)
 class SliceRow:
-    """One slice of a suite with its exact 95 % interval; rates and share are in [0, 1]."""
+    """One slice of a suite with its exact 95 % interval; rates and share are in [0, 1]. without_ai: where it was compared."""
 
     suite: str
     slice: str
@@ -71,6 +87,7 @@ class SliceRow:
     high: float
     failed: tuple[str, ...]
     floors: tuple[FloorRow, ...]
+    without_ai: WithoutAi | None = None
 
     @property
     def rate(self) -> float | None:
@@ -157,12 +174,19 @@ class ReportPage:
 
 def slice_rows(verdict: Verdict) -> tuple[SliceRow, ...]:
     """The slices that EVAL-02 was measured on, critical ones first, the lowest lower bound first."""
+    without_ai = {
+        (row["suite"], row["slice"].removeprefix(f"{row['suite']}/")): WithoutAi(
+            row["without_ai"]["passes"], row["without_ai"]["n"], row["state"]
+        )
+        for row in _data(verdict, "EVAL-08").get("slices", ())
+    }
     found = [
         SliceRow(
             row.get("suite", ""), row["slice"], row.get("title", ""), bool(row["critical"]), row.get("share"),
             row["passes"], row["n"], row.get("broken", 0), row.get("low", 0.0), row.get("high", 1.0),
             tuple(row.get("failed", ())),
             tuple(FloorRow(f["scorer"], f["floor"], f["passes"], f["n"]) for f in row["floors"]),
+            without_ai.get((row.get("suite", ""), row["slice"])),
         )
         for row in _data(verdict, "EVAL-02").get("slices", ())
     ]  # fmt: skip

@@ -98,6 +98,8 @@ def run_line(run: RunSummary) -> str:
         said.append("broken: " + ", ".join(f"{n} {kind}" for kind, n in sorted(run.broken.items())))
     if run.faults:
         said.append("failed by themselves: " + ", ".join(f"{n} {kind}" for kind, n in sorted(run.faults.items())))
+    if run.curtailed:
+        said.append(f"{count(run.curtailed, 'trial')} curtailed")
     if run.truncated:
         said.append("cut short")
     return " · ".join(said)

@@ -14,9 +14,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: what `alembic_version` must hold."""
 
 metadata = MetaData(
@@ -25,6 +26,7 @@ metadata = MetaData(
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "ck": "ck_%(table_name)s_%(constraint_name)s",
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     }
 )
 
@@ -127,4 +129,108 @@ spending = Table(
     Column("usd", Double, nullable=False),
     Column("settled", Integer, nullable=False),
     Column("at", String(40), nullable=False),
+)
+
+# What effects leave. A document is the canonical JSON of the value; the columns beside it are there to be found by.
+
+switches = Table(
+    "switches",
+    metadata,
+    Column("scope", String(20), nullable=False),
+    Column("name", String(400), nullable=False),
+    Column("off", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", String(40), nullable=False),
+    PrimaryKeyConstraint("scope", "name"),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("id", String(71), primary_key=True),
+    Column("tenant", String(200), nullable=False),
+    Column("key", String(71), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("tenant", "key", "number"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("tenant", String(200), nullable=False),
+    Column("subject", String(71), nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("created_at", String(40), nullable=False),
+    Column("document", Text, nullable=False),
+    Index(None, "tenant", "subject"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("tenant", String(200), nullable=False),
+    Column("action", String(200), nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("document", Text, nullable=False),
+    Index(None, "tenant", "action"),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("id", String(71), primary_key=True),
+    Column("tenant", String(200), nullable=False, index=True),
+    Column("document", Text, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    CheckConstraint("used >= 0 AND held >= 0", name="not_negative"),
+)
+
+budget_entries = Table(
+    "budget_entries",
+    metadata,
+    Column("id", _ROW_NUMBER, primary_key=True),
+    Column("account", String(71), ForeignKey("budgets.id"), nullable=False, index=True),
+    Column("claim", String(71), nullable=False, index=True),
+    Column("kind", String(20), nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    Column("at", String(40), nullable=False),
+)
+
+budget_members = Table(
+    "budget_members",
+    metadata,
+    Column("account", String(71), ForeignKey("budgets.id"), nullable=False),
+    Column("member", String(200), nullable=False),
+    Column("claim", String(71), nullable=False),
+    Column("used", Integer, nullable=False),
+    PrimaryKeyConstraint("account", "member", "claim"),
+)
+
+decision_records = Table(
+    "decision_records",
+    metadata,
+    Column("tenant", String(200), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("previous", String(71), nullable=False),
+    Column("hash", String(71), nullable=False),
+    PrimaryKeyConstraint("tenant", "seq"),
+)
+
+# The end of each tenant's chain. Its row is also what one transaction at a time of a tenant holds.
+record_heads = Table(
+    "record_heads",
+    metadata,
+    Column("tenant", String(200), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(71), nullable=False),
 )

@@ -17,6 +17,8 @@ from interlock.ports import Attempt
 
 BATCH = 500
 """Keys asked for in one statement."""
+_TRIAL = tuple(each.name for each in fields(Trial))
+_REPLY = tuple(each.name for each in fields(Reply))
 
 
 class SqlTrialStore:
@@ -54,17 +56,17 @@ class SqlTrialStore:
 
 
 def _text(trial: Trial) -> str:
-    return json.dumps(_row(trial), allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain)
+    return json.dumps(_row(trial, _TRIAL), allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain)
 
 
-def _row(value: Trial | Reply) -> dict[str, Any]:
-    return {each.name: getattr(value, each.name) for each in fields(value)}
+def _row(value: Trial | Reply, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
 
 
 def _plain(value: object) -> object:
     """What the JSON writer does not know by itself: the reply, and mappings that are no dict."""
     if isinstance(value, Reply):
-        return _row(value)
+        return _row(value, _REPLY)
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"a reply holds a {type(value).__name__}, which is not plain JSON")

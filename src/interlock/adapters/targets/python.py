@@ -4,18 +4,19 @@ import asyncio
 import importlib
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from interlock.adapters.targets.app_thread import AppThreads, Escaped, StuckApp
+from interlock.adapters.targets.app_thread import AppThreads, Escaped, StuckApp, in_thread
 from interlock.adapters.targets.reply import read_reply
 from interlock.core.broken import BrokenRun, FailedRun
 from interlock.core.errors import TargetError
 from interlock.core.score import Broken, Fault
 from interlock.core.suite import Case
-from interlock.ports import Chat, TargetReply
+from interlock.ports import Chat, Recording, TargetReply
 
 _Answer = Callable[..., Any]
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -24,6 +25,10 @@ _FOREIGN = _INSTALLED | {".git", ".interlock", ".venv", "venv", "node_modules"}
 
 class PythonTarget:
     """Calls `answer(request, *, root, chat)`, async or not, and reads what it returns.
+
+    `chat(request)` is a completion; `chat(request, reads=[…])` names parts that the endpoint reads beside the request. A
+    function that also has a parameter `tools` is given one: `tools(name, arguments, function)` calls `function(**arguments)`,
+    or gives what it gave when it was recorded.
 
     Args:
         call: `module:function`, found from `folder`.
@@ -39,6 +44,7 @@ class PythonTarget:
         self._folder = folder.resolve()
         self._answer = load_function(call, folder)
         self._async = any(inspect.iscoroutinefunction(each) for each in (self._answer, type(self._answer).__call__))
+        self._tools = "tools" in _parameters(self._answer)
         self._threads = AppThreads()
         self._files: set[str] = set()
         self.loaded_files()
@@ -63,8 +69,10 @@ class PythonTarget:
 
     async def _ask(self, request: Mapping[str, Any], root: Path, line: "_Line") -> Any:
         if self._async:
-            return await self._threads.run(self._answer(request, root=root, chat=line.ask))
-        value = await self._threads.call(lambda: self._answer(request, root=root, chat=line.ask_and_wait))
+            more = {"tools": line.use} if self._tools else {}
+            return await self._threads.run(self._answer(request, root=root, chat=line.ask, **more))
+        more = {"tools": line.use_and_wait} if self._tools else {}
+        value = await self._threads.call(lambda: self._answer(request, root=root, chat=line.ask_and_wait, **more))
         return await self._threads.run(_awaited(value)) if isinstance(value, Awaitable) else value
 
     def loaded_files(self) -> tuple[str, ...]:
@@ -89,17 +97,45 @@ class _Line:
         self.fault: Exception | None = None
         """The last exception that the chat itself raised."""
 
-    async def ask(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._asked(body), self._loop))
+    async def ask(self, body: Mapping[str, Any], *, reads: Collection[str] = ()) -> Any:
+        return await asyncio.wrap_future(self._there(self._chatted(body, reads)))
 
-    def ask_and_wait(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        return asyncio.run_coroutine_threadsafe(self._asked(body), self._loop).result()
+    def ask_and_wait(self, body: Mapping[str, Any], *, reads: Collection[str] = ()) -> Any:
+        return self._there(self._chatted(body, reads)).result()
 
-    async def _asked(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def use(self, tool: str, arguments: Mapping[str, Any], function: _Answer) -> Any:
+        here = asyncio.get_running_loop()
+
+        async def run() -> Any:  # on the runner's loop, while the tool itself runs on the app's
+            called = _called(function, arguments)
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(called, here))
+
+        return await asyncio.wrap_future(self._there(self._used(tool, arguments, run)))
+
+    def use_and_wait(self, tool: str, arguments: Mapping[str, Any], function: _Answer) -> Any:
+        async def run() -> Any:
+            return await asyncio.wrap_future(in_thread(lambda: function(**arguments))[1])
+
+        return self._there(self._used(tool, arguments, run)).result()
+
+    def _there(self, asked: Coroutine[Any, Any, Any]) -> "Future[Any]":
+        return asyncio.run_coroutine_threadsafe(self._asked(asked), self._loop)
+
+    async def _chatted(self, body: Mapping[str, Any], reads: Collection[str]) -> Any:
+        # A chat that records nothing has no use for what a call reads.
+        return await (
+            self._chat(body, reads=reads) if reads and isinstance(self._chat, Recording) else self._chat(body)
+        )
+
+    async def _used(self, tool: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[Any]]) -> Any:
+        return await (self._chat.tool(tool, arguments, run) if isinstance(self._chat, Recording) else run())
+
+    async def _asked(self, asked: Coroutine[Any, Any, Any]) -> Any:
         if self.over:
+            asked.close()
             raise BrokenRun(Broken.TIMEOUT, "the trial is over")
         try:
-            return await self._chat(body)
+            return await asked
         except (BrokenRun, FailedRun) as error:
             self.fault = error
             raise
@@ -176,6 +212,18 @@ def _files_below(folder: Path) -> Iterator[str]:
                 relative = path.relative_to(folder)
                 if not _FOREIGN.intersection(relative.parts):
                     yield relative.as_posix()
+
+
+def _parameters(function: _Answer) -> Collection[str]:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some callables written in C say nothing of themselves
+        return ()
+
+
+async def _called(function: _Answer, arguments: Mapping[str, Any]) -> Any:
+    value = function(**arguments)
+    return await value if isinstance(value, Awaitable) else value
 
 
 async def _awaited(value: Awaitable[Any]) -> Any:

@@ -1,10 +1,12 @@
 """Replies that were recorded elsewhere: one JSON object a line, by case."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from interlock.adapters.targets.reply import read_reply, read_usage
 from interlock.core.broken import BrokenRun
+from interlock.core.digest import of_bytes
 from interlock.core.document import Document
 from interlock.core.errors import DocumentError, Place
 from interlock.core.json_text import parse_jsonl
@@ -20,7 +22,11 @@ class RecordedTarget:
 
     A line is `{"case", "repeat", "reply": {…}}`, or `{"case", "repeat", "status": "error", "detail"}` for a run without
     a reply, which counts as broken: why there is none, only who recorded it can know, and asking again changes nothing.
-    A detail that begins with one of the known ways of breaking is kept as such.
+    A detail that begins with one of the known ways of breaking is kept as such. An imported recording begins with a
+    line of its own, `{"interlock_recording": 1, …}`: where it came from, what it ran on, and the digest of what follows.
+
+    Attributes:
+        source: that first line; None where the recording has none.
 
     Raises: DocumentError for a line that is neither, or that says something twice.
     """
@@ -35,7 +41,16 @@ class RecordedTarget:
                 place=Place(str(path)),
             ) from error
         self._rows: dict[tuple[str, int], dict[str, Any]] = {}
-        for line in parse_jsonl(text, str(path)):
+        lines = parse_jsonl(text, str(path))
+        self.source: Mapping[str, Any] | None = None
+        if lines and isinstance(lines[0].value, dict) and "interlock_recording" in lines[0].value:
+            head = lines.pop(0)
+            self.source = head.value
+            if self.source.get("rows") != of_bytes(text.partition("\n")[2].encode()):
+                raise head.error(
+                    ("rows",), "the recording was edited since it was imported", hint="import it again from its source"
+                )
+        for line in lines:
             key, row = _row(line)
             if key in self._rows:
                 raise line.error(("case",), f"case `{key[0]}` has repeat `{key[1]}` twice")

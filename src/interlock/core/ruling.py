@@ -1,0 +1,48 @@
+"""What a rule says of one measurement, and how a check then stands."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from interlock.core.checks import Limits
+from interlock.core.evidence import Gap
+
+
+class Standing(StrEnum):
+    """How a check stands."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    OWED = "owed"
+    WAIVED = "waived"
+    NA = "n/a"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a rule says of one measurement: what was seen → what it proves → what is asked."""
+
+    standing: Standing
+    seen: str
+    proves: str
+    asked: str
+    details: tuple[str, ...] = ()
+    gap: Gap | None = None
+
+
+Rule = Callable[[Mapping[str, Any], Limits], Ruling]
+
+
+def percent(rate: float) -> str:
+    """A rate in [0, 1] as per cent with one decimal.
+
+    >>> percent(0.9251)
+    '92.5 %'
+    """
+    return f"{100 * rate:.1f} %"
+
+
+def owed(seen: str, proves: str, asked: str, gap: Gap, details: Sequence[str] = ()) -> Ruling:
+    """Not shown, and why: too few data, a broken run, an empty measurement."""
+    return Ruling(Standing.OWED, seen, proves, asked, tuple(details), gap)

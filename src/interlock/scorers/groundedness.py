@@ -1,0 +1,34 @@
+"""What is answered stands in what was retrieved."""
+
+from interlock.core.grounding import Grounder
+from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
+from interlock.core.suite import Case
+
+
+class Groundedness:
+    """Every claim of a delivered answer has at least `expect.min_support`, and every citation of it holds.
+
+    The same function as in the app and on traces (`core/grounding.py`). A reply that is no answer claims nothing, and is
+    not judged.
+    """
+
+    name = "groundedness"
+    substance = True
+
+    def __init__(self) -> None:
+        self._grounder = Grounder()
+
+    def score(self, case: Case, trial: Trial, reply: Reply) -> Score:
+        """Scored by the weakest claim."""
+        least = case.expect.min_support
+        if least is None or reply.outcome != "answer":
+            return Unscored(self.name, Absent.NOT_APPLICABLE)
+        found = self._grounder.ground(reply, question=case.input or "")
+        weak = found.unsupported(least)
+        if not weak:
+            return Scored(self.name, found.score, True)
+        first = weak[0]
+        why = (
+            first.faults[0].why if first.faults else first.doubts[0].why if first.doubts else "the words are not there"
+        )
+        return Scored(self.name, found.score, False, f"`{first.text[:60]}` is not supported: {why}")

@@ -1,0 +1,162 @@
+"""One session with an agent: what was said, what its tools returned, and what the guard says of the next call."""
+
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar, Token
+from functools import lru_cache
+from threading import RLock
+from time import perf_counter_ns
+from types import TracebackType
+from typing import Any, Self
+
+from interlock.core.actions import ArgumentKind, Label
+from interlock.core.arguments import Judged, read_arguments
+from interlock.core.decision import Decision, Mode
+from interlock.core.errors import UsageError
+from interlock.core.judge import NOBODY, Caller, Policy, argument_leaves, denied, target_bytes
+from interlock.core.lexical import needs_cue
+from interlock.core.provenance import Leaf, OutputLabels, Sources, leaves
+from interlock.core.table import Row
+from interlock.core.yaml_text import parse_rendered
+from interlock.ports import LabelMemory
+from interlock.sdk.plain import plain
+
+_OPENED = frozenset({dict, list, str})
+_UNLABELLED = OutputLabels({})
+_CURRENT: ContextVar["Session | None"] = ContextVar("interlock_session", default=None)
+
+
+def current_session() -> "Session | None":
+    """The session that this code runs in, None outside any."""
+    return _CURRENT.get()
+
+
+class Session:
+    """One authenticated session. Made by `Guard.session`; as a context manager it is the current one in its block.
+
+    Its methods may be called from several threads. A thread or a task that should run inside the session needs its
+    context (`contextvars.copy_context().run`); where it is missing, every call is denied.
+    """
+
+    def __init__(self, policy: Policy, caller: Caller, mode: Mode, memory: LabelMemory) -> None:
+        self.policy = policy
+        self.caller = caller
+        self.mode: Mode = mode
+        self.memory = memory
+        self.sources = Sources()
+        self._lock = RLock()
+        self._tokens: list[Token[Session | None]] = []
+
+    def __enter__(self) -> Self:
+        self._tokens.append(_CURRENT.set(self))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        _CURRENT.reset(self._tokens.pop())
+
+    def heard(self, text: str) -> None:
+        """Take what the person of the session said, and nobody else: its values count as the user's own.
+
+        Raises: UsageError for what is no text.
+        """
+        if not isinstance(text, str):
+            raise UsageError("`heard` takes the text that the person said", hint="hand over facts with `told`")
+        with self._lock:
+            self.sources.heard(text)
+
+    def told(self, value: Any) -> None:
+        """Take what the application itself knows of the case, as text or as facts by name; it counts as the user's own.
+
+        Never what a tool returned or a model wrote: those are for `observed`, or for nothing.
+        """
+        with self._lock:
+            self.sources.told(plain(value))
+
+    def observed(self, tool: str, arguments: Any, result: Any, *, failed: bool = False) -> None:
+        """Take what a tool returned, with the labels that the map gives its fields; and that an effect was made.
+
+        Args:
+            arguments: those of the call.
+            result: the structured output. Text is read as JSON or YAML where the map labels fields in it.
+            failed: the call failed before it changed anything: nothing in its text is the tool's word.
+        """
+        row = self.policy.row(tool)
+        labels = row.outputs if row is not None and not failed else _UNLABELLED
+        value = result if type(result) in _OPENED else plain(result)
+        if type(value) is str and row is not None and row.action.parse_text and labels.declared:
+            value = _parsed(value, tool)
+        found = leaves(labels, value, plain)
+        judged = read_arguments(arguments)
+        tenant = self.caller.tenant
+        with self._lock:
+            recalled: Mapping[str, Label] = {}
+            if self.memory.holds(tenant):
+                recalled = self.memory.recall(tenant, list(_resources(judged, found)))
+            self.sources.observed(tool, found, recalled)
+            if row is not None and row.changes and not failed and isinstance(judged, Judged):
+                self.sources.did(row.action.action, target_bytes(row, judged), judged.content)
+                self._keep(row, judged, found)
+
+    def _keep(self, row: Row, judged: Judged, found: list[Leaf]) -> None:
+        """Remember the labels of what was written, so that reading it back makes nothing better."""
+        written: dict[str, Label] = {}
+        for name, value in judged.value.items():
+            if row.plans.get(name, row.plan_else).kind is ArgumentKind.QUANTITY:
+                continue
+            for _, leaf in argument_leaves(name, value):
+                if type(leaf) is str and not needs_cue(leaf):
+                    label = self.sources.find(leaf, name, row.cues).label
+                    if label.rank >= Label.THIRD_PARTY.rank:
+                        written[leaf] = label
+        if written:
+            self.memory.keep(self.caller.tenant, list(_resources(judged, found)), written)
+
+    def decide(self, tool: str, arguments: Any) -> Decision:
+        """Judge a proposed call. Changes nothing and never raises: what cannot be judged is denied.
+
+        Args:
+            tool: the name that the model called.
+            arguments: a mapping, or the JSON text that the model wrote.
+        """
+        began = perf_counter_ns()
+        try:
+            with self._lock:
+                decision = self.policy.decide(self.caller, self.sources, tool, arguments, self.mode)
+        except Exception:  # noqa: BLE001  # INVARIANT: a guard that cannot decide says deny
+            decision = denied(self.caller, str(tool)[:200], "guard_failed", self.policy.digest)
+        object.__setattr__(
+            decision, "latency_us", (perf_counter_ns() - began) / 1000
+        )  # ours alone until it is returned
+        return decision
+
+
+def decide_in(session: Session | None, policy: Policy, tool: str, arguments: Any) -> Decision:
+    """Judge a call in a session of this policy; outside of one it is denied."""
+    if session is None or session.policy is not policy:
+        return denied(None, str(tool)[:200], NOBODY, policy.digest)
+    return session.decide(tool, arguments)
+
+
+def _resources(judged: object, found: list[Leaf]) -> Iterator[str]:
+    """What names the things that a call touched: its arguments, and what the system of record assigned."""
+    if isinstance(judged, Judged):
+        for name, value in judged.value.items():
+            for _, leaf in argument_leaves(name, value):
+                text = leaf if type(leaf) is str else str(leaf)
+                if len(text) <= 200:
+                    yield f"{name.rpartition('_')[2]}={text}" if needs_cue(text) else text
+    for each in found:
+        if each.rank <= Label.SYSTEM.rank and len(each.text) <= 200:
+            yield f"{each.key.rstrip('_').rpartition('_')[2]}={each.text}" if needs_cue(each.text) else each.text
+
+
+@lru_cache(maxsize=256)
+def _rendered(text: str, tool: str) -> Any:
+    return parse_rendered(text, tool)
+
+
+def _parsed(text: str, tool: str) -> Any:
+    """The fields of a text in which a tool rendered them; the text itself when it is no document."""
+    if not text.lstrip()[:1] or len(text) > 1_000_000:
+        return text
+    value = _rendered(text, tool) if len(text) < 20_000 else parse_rendered(text, tool)
+    return value if isinstance(value, dict | list) else text

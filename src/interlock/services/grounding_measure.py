@@ -1,0 +1,119 @@
+"""What a run shows of SAFE-01: delivered answers with an unsupported claim by slice, and citations that do not hold."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from interlock.core.citations import CiteFault
+from interlock.core.estimate import upper_bound
+from interlock.core.grounding import FLOOR, Grounder
+from interlock.core.score import CaseResult
+from interlock.core.suite import Case, Suite, SuiteKind
+from interlock.services.evaluate import Run
+
+ASKED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
+"""Suites whose slices must prove their rate; the others can only disprove it."""
+SHOWN = 10
+"""Claims and citations that are told one by one."""
+
+
+def measure_grounding(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
+    """The data of SAFE-01. `{floor, delivered, slices: [{slice, unsupported, n}], citations: {checked, fabricated, …}}`.
+
+    The unit is the cluster where cases belong together, else the case; it is unsupported as soon as one delivered answer of
+    it has a claim below the floor or a citation that does not hold. A unit of which nothing was delivered does not count.
+    """
+    desk = _Desk(run, Grounder())
+    rows = []
+    for suite in suites:
+        rows += [desk.row(suite, piece.id, piece.title, suite.of_slice(piece.id)) for piece in suite.slices]
+    return {
+        "floor": FLOOR,
+        "delivered": desk.delivered,
+        "slices": rows,
+        "citations": {
+            "checked": desk.checked,
+            **{fault.value: desk.faults[fault] for fault in CiteFault},
+            "examples": desk.examples,
+        },
+    }
+
+
+@dataclass
+class _Judged:
+    """What the delivered answers of one case came to."""
+
+    delivered: int
+    unsupported: bool
+    why: str
+    kinds: frozenset[str]
+
+
+class _Desk:
+    def __init__(self, run: Run, grounder: Grounder) -> None:
+        self.run, self.grounder = run, grounder
+        self.cases: dict[str, _Judged] = {}
+        self.delivered = self.checked = 0
+        self.faults: Counter[CiteFault] = Counter()
+        self.examples: list[str] = []
+
+    def row(self, suite: Suite, slice_: str, title: str, cases: Sequence[Case]) -> dict[str, Any]:
+        """One slice, by unit."""
+        units: dict[str, list[tuple[Case, _Judged]]] = {}
+        for case in cases:
+            judged = self._judged(suite, case)
+            if judged.delivered:
+                units.setdefault(case.unit, []).append((case, judged))
+        bad = [
+            next((case, judged) for case, judged in found if judged.unsupported)
+            for found in units.values()
+            if any(judged.unsupported for _, judged in found)
+        ]
+        kinds = Counter(kind for found in units.values() for kind in frozenset().union(*(j.kinds for _, j in found)))
+        return {
+            "suite": suite.name,
+            "slice": slice_,
+            "title": title,
+            "asked": suite.kind in ASKED,
+            "n": len(units),
+            "unsupported": len(bad),
+            "upper": round(upper_bound(len(bad), len(units)).high, 4),
+            "kinds": dict(sorted(kinds.items())),
+            "examples": [f"{case.id}: {judged.why}" for case, judged in bad[:SHOWN]],
+        }
+
+    def _judged(self, suite: Suite, case: Case) -> _Judged:
+        key = f"{suite.name}/{case.id}"
+        if key not in self.cases:
+            self.cases[key] = self._judge(case, self.run.results[key])
+        return self.cases[key]
+
+    def _judge(self, case: Case, result: CaseResult) -> _Judged:
+        replies = [trial.reply for trial in result.trials if trial.reply is not None]
+        found = [self.grounder.ground(reply, question=_asked(case)) for reply in replies if reply.outcome == "answer"]
+        self.delivered += len(found)
+        self.checked += sum(one.citations for one in found)
+        for one in found:
+            for fault in one.faults:
+                self.faults[fault.fault] += 1
+                if len(self.examples) < SHOWN:
+                    self.examples.append(f"{case.id}: {fault.why}: `{fault.cite.quote[:80]}`")
+        weak = [claim for one in found for claim in one.unsupported()]
+        why = ""
+        if weak:
+            first = weak[0]
+            reasons = [fault.why for fault in first.faults] + [
+                f"{doubt.why} (`{doubt.said}`)" for doubt in first.doubts
+            ]
+            why = f"`{first.text[:80]}`: {reasons[0] if reasons else 'its words are in no source that it rests on'}"
+        kinds = frozenset(doubt.kind.value for claim in weak for doubt in claim.doubts)
+        return _Judged(len(found), bool(weak), why, kinds)
+
+
+def _asked(case: Case) -> str:
+    """What the customer said last; a name or figure of the question is no invention of the answer."""
+    if case.input is not None:
+        return case.input
+    turns = [str(turn.get("content") or "") for turn in case.messages or () if turn.get("role") == "user"]
+    return turns[-1] if turns else ""

@@ -1,0 +1,97 @@
+"""Changes of single values in YAML that people wrote: what is not changed stays byte for byte."""
+
+import re
+from collections.abc import Mapping
+from difflib import unified_diff
+from io import StringIO
+from typing import Any
+
+from interlock.core.errors import DocumentError, Place
+from interlock.core.yaml_text import parse_yaml
+
+_TOP_KEY = re.compile(r"^(?![\s#])", re.MULTILINE)
+
+
+def with_values(text: str, file: str, block: str, changes: Mapping[tuple[str, ...], Any]) -> str:
+    """The text with values set in one of its top-level mappings, which alone is written anew, comments and quotes kept.
+
+    Args:
+        block: the top-level key. changes: value by path of keys below it; mappings that are missing on the way are made.
+    Raises: DocumentError when the text is no strict YAML, has no such mapping, or would mean anything else afterwards.
+    """
+    from ruamel.yaml import YAML
+
+    wanted = parse_yaml(text, file).value
+    start, end = _span(text, file, block)
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes, yaml.width = True, 1_000_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    tree = yaml.load(text[start:end])
+    for path, value in changes.items():
+        for root in (tree, wanted):
+            _set(root[block], path, value, file)
+    out = StringIO()
+    yaml.dump(tree, out)
+    return _same(text[:start] + out.getvalue() + text[end:], wanted, file)
+
+
+def with_line_after(text: str, file: str, path: tuple[str, ...], key: str, value: str) -> str:
+    """The text with one more `key: value` in the line after another key of the same mapping.
+
+    Raises: DocumentError when that key has no line of its own.
+    """
+    document = parse_yaml(text, file)
+    wanted = document.value
+    at: Any = wanted
+    for step in path[:-1]:
+        at = at[step]
+    place = document.place(path, key=True)
+    lines = text.splitlines(keepends=True)
+    line = lines[(place.line or 1) - 1]
+    if not line.lstrip().startswith(f"{path[-1]}:"):
+        raise _by_hand(file)
+    indent = line[: len(line) - len(line.lstrip())]
+    at[key] = value
+    lines.insert(place.line or 1, f"{indent}{key}: {value}\n")
+    return _same("".join(lines), wanted, file)
+
+
+def _span(text: str, file: str, block: str) -> tuple[int, int]:
+    found = re.search(rf"^{re.escape(block)}:", text, re.MULTILINE)
+    if found is None:
+        raise _by_hand(file)
+    after = _TOP_KEY.search(text, found.end())
+    end = after.start() if after and after.start() < len(text) else len(text)
+    body = text[found.start() : end]
+    # Comments and empty lines in front of the next key belong to it.
+    kept = re.sub(r"(?:^[ \t]*(?:#[^\n]*)?\n)+\Z", "", body, flags=re.MULTILINE)
+    return found.start(), found.start() + len(kept)
+
+
+def _set(root: Any, path: tuple[str, ...], value: Any, file: str) -> None:
+    at = root
+    for key in path[:-1]:
+        if not isinstance(at, dict):
+            raise _by_hand(file)
+        if at.get(key) is None:
+            at[key] = {}
+        at = at[key]
+    at[path[-1]] = value
+
+
+def _same(written: str, wanted: Any, file: str) -> str:
+    if parse_yaml(written, file).value != wanted:
+        raise _by_hand(file)
+    return written
+
+
+def _by_hand(file: str) -> DocumentError:
+    return DocumentError(
+        f"`{file}` cannot be changed without touching more of it", hint="make the change by hand", place=Place(file)
+    )
+
+
+def difference(before: str, after: str, file: str) -> list[str]:
+    """A unified diff of two versions of a file, as lines without their ends."""
+    lines = unified_diff(before.splitlines(), after.splitlines(), f"a/{file}", f"b/{file}", n=1, lineterm="")
+    return list(lines)
