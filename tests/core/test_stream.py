@@ -38,5 +38,5 @@ def test_character_by_character_gives_the_sentences_of_the_whole(text: str) -> N
 
 def test_a_stream_without_an_end_is_judged_in_pieces() -> None:
     pieces = list(in_sentences(["x" * 1000] * 10))
-    assert max(map(len, pieces)) == MAX_PENDING
+    assert max(map(len, pieces)) <= MAX_PENDING
     assert sum(map(len, pieces)) == 10_000
