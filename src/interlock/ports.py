@@ -15,6 +15,7 @@ from interlock.core.claim import Claim, State
 from interlock.core.digest import Digest
 from interlock.core.evidence import Evidence
 from interlock.core.grant import Grant
+from interlock.core.handoff import Packet
 from interlock.core.manifest import TargetSpec
 from interlock.core.pointer import Pointer
 from interlock.core.record import Head, Record
@@ -398,6 +399,14 @@ class Signer(Protocol):
 
         Raises EvidenceError when a byte changed, no trusted key signed it, the key had expired, or the kind differs.
         """
+        ...
+
+
+class HandoffSink(Protocol):
+    """Where a handoff to people goes."""
+
+    async def send(self, packet: Packet) -> str:
+        """Taken over by the other side when it returns; a word of theirs about it. Raises HandoffError."""
         ...
 
 

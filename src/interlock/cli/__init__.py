@@ -103,6 +103,14 @@ TUNE_COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("abstention", "interlock.cli.tune:abstention", "Choose evidence thresholds on labelled answers, and prove them."),
 )
 
+DRILL_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("handoff", "interlock.cli.drill:handoff", "Send real handoffs and wait until their teams acknowledge them."),
+)
+HANDOFF_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("list", "interlock.cli.handoff:list_handoffs", "The handoffs that were sent, and who acknowledged them."),
+    ("ack", "interlock.cli.handoff:ack", "Say that you have a handoff; your key signs it."),
+)
+
 
 EXIT_CODES = (
     "Exit codes: 0 READY or done, 1 BLOCKED, 2 usage or configuration, 3 HOLD, 4 waiting for approval,\n"
@@ -130,6 +138,8 @@ def overview() -> str:
         f"  {'suite':<10} {', '.join(name for name, _, _ in SUITE_COMMANDS)}: make suites, see what they lack, and whether they can fail.",
         f"  {'guard':<10} {', '.join(name for name, _, _ in GUARD_COMMANDS)}: the tool guard's policy, and what it recorded.",
         f"  {'glossary':<10} lint: where texts leave the domain's words.",
+        f"  {'drill':<10} handoff: rehearse that people really take over.",
+        f"  {'handoff':<10} list, ack: what was handed over to people, and who has it.",
         f"  {'config':<10} schema: JSON Schema of the file formats, for editors.",
         f"  {'keys':<10} {help_of['keys']}",
         "",
@@ -164,6 +174,8 @@ def build() -> "App":
         ("guard", "The tool guard: its policy, and what it recorded.", GUARD_COMMANDS),
         ("glossary", "The words of the domain: lint.", GLOSSARY_COMMANDS),
         ("answers", "Recorded answers and their sources: score.", ANSWER_COMMANDS),
+        ("drill", "Rehearsals that leave evidence: handoff.", DRILL_COMMANDS),
+        ("handoff", "What was handed over to people: list, ack.", HANDOFF_COMMANDS),
         ("tune", "Choose what the policy leaves open: abstention.", TUNE_COMMANDS),
     ):
         own = App(name=group, help=help, help_format="plaintext")

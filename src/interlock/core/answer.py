@@ -14,6 +14,8 @@ class SliceEvidence(Strict):
     threshold: float | None = Field(default=None, ge=0, le=1)
     min_sources: int | None = Field(default=None, ge=0)
     must_cite: bool | None = None
+    coverage: float | None = Field(default=None, gt=0, le=1)
+    max_age_days: int | None = Field(default=None, ge=1)
 
 
 class EvidencePolicy(Strict):
@@ -22,6 +24,13 @@ class EvidencePolicy(Strict):
     threshold: float = Field(ge=0, le=1, description="least score of evidence for a claim")
     min_sources: int = Field(ge=0)
     must_cite: bool
+    coverage: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="least share of the statements that hold; below 1 the rest may go out alone",
+    )
+    max_age_days: int | None = Field(default=None, ge=1, description="age of a source beyond which it proves nothing")
     slices: dict[Str, SliceEvidence] = {}
 
     def of_slice(self, name: str) -> "EvidencePolicy":
@@ -31,12 +40,8 @@ class EvidencePolicy(Strict):
         >>> policy.of_slice("legal").threshold, policy.of_slice("refunds").threshold
         (0.6, 0.3)
         """
-        own = self.slices.get(name, SliceEvidence())
-        return EvidencePolicy(
-            threshold=self.threshold if own.threshold is None else own.threshold,
-            min_sources=self.min_sources if own.min_sources is None else own.min_sources,
-            must_cite=self.must_cite if own.must_cite is None else own.must_cite,
-        )
+        own = self.slices.get(name, SliceEvidence()).model_dump(exclude_none=True)
+        return self.model_copy(update={**own, "slices": {}})
 
 
 class Wording(Strict):
@@ -52,24 +57,38 @@ class Abstain(Strict):
     wording: dict[Str, Wording] = {}
 
 
+Signal = Literal["low_evidence_twice", "contradiction", "unknown_outcome"]
+"""What the engine notices by itself: two answers in a row without evidence, two sources that disagree, and an action
+of which nobody knows whether it happened."""
+
+
 class Trigger(Strict):
-    """What starts an escalation: a recognised intent, or words of the customer by language."""
+    """What starts an escalation: a recognised intent, a slice, words of the customer by language, or a signal."""
 
     intent: Str | tuple[Str, ...] | None = None
+    slice: Str | tuple[Str, ...] | None = None
     words: dict[Str, tuple[Str, ...]] | None = None
+    signal: Signal | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.intents and not any((self.words or {}).values()):
-            raise ValueError("must name an `intent` or `words`")
+        if not self.intents and not self.slices and not any((self.words or {}).values()) and self.signal is None:
+            raise ValueError("must name an `intent`, a `slice`, a `signal` or `words`")
         return self
 
     @property
     def intents(self) -> tuple[str, ...]:
         """The intents that start it."""
-        if self.intent is None:
-            return ()
-        return (self.intent,) if isinstance(self.intent, str) else self.intent
+        return _several(self.intent)
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """The slices that start it."""
+        return _several(self.slice)
+
+
+def _several(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return () if value is None else (value,) if isinstance(value, str) else value
 
 
 class EscalationRule(Strict):
@@ -84,6 +103,7 @@ class Escalate(Strict):
     """The rules that hand over, and what is said by language."""
 
     rules: tuple[EscalationRule, ...] = ()
+    queue: Str | None = Field(default=None, description="who takes over on a signal that no rule names")
     wording: dict[Str, Wording] = {}
 
 
@@ -102,6 +122,9 @@ class AnswerPolicy(Strict):
     abstain: Abstain
     escalate: Escalate
     forbidden: tuple[ForbiddenWords, ...] = ()
+    frames: dict[Str, tuple[Str, ...]] = Field(
+        default={}, description="by language, what may stand beside statements and states nothing itself"
+    )
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Self:
@@ -120,7 +143,13 @@ class AnswerPolicy(Strict):
     @property
     def queues(self) -> tuple[str, ...]:
         """The queues that the rules name, once each, in their order."""
-        return tuple(dict.fromkeys(rule.queue for rule in self.escalate.rules))
+        rest = () if self.escalate.queue is None else (self.escalate.queue,)
+        return tuple(dict.fromkeys((*(rule.queue for rule in self.escalate.rules), *rest)))
+
+    def queue_on(self, signal: Signal) -> str | None:
+        """Who takes over on a signal: the queue of the first rule that names it, else the queue for the rest."""
+        named = (rule.queue for rule in self.escalate.rules if rule.when.signal == signal)
+        return next(named, self.escalate.queue)
 
 
 def wording_for(wording: Mapping[str, Wording], language: str) -> Wording | None:

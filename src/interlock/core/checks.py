@@ -136,6 +136,9 @@ class Check:
         return None if self.ages is None else timedelta(days=getattr(limits, self.ages))
 
 
+OWN_COMMAND: frozenset[str] = frozenset({"mutation", "drill"})
+"""Instruments with a command of their own: `interlock check` says that they are owed, and does not start them."""
+
 NEVER_WAIVED: Mapping[Profile, frozenset[str]] = {
     Profile.LIGHT: frozenset({"BND-01", "GOV-01", "KILL-01", "KILL-02"}),
     Profile.STANDARD: frozenset({"BND-01", "GOV-01", "KILL-01", "KILL-02"}),

@@ -293,6 +293,12 @@ class CapError(InterlockError):
     code = "cap"
 
 
+class HandoffError(InterlockError):
+    """A handoff to people could not be sent, or names what nobody knows."""
+
+    code = "handoff"
+
+
 class EffectError(InterlockError):
     """An effect was not carried out, or it is not known whether it was."""
 

@@ -29,6 +29,8 @@ class Term(Strict):
     synonyms: tuple[Str, ...] = ()
     forbidden: tuple[Str, ...] = ()
     actions: tuple[Str, ...] = ()
+    done: tuple[Str, ...] = ()
+    """How a reply says that the actions are completed, in every language: only the effect ledger makes it true."""
 
     def __hash__(self) -> int:
         return hash((self.term, str(self.means), self.owner, self.synonyms, self.forbidden, self.actions))

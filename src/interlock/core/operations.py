@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from interlock.core.actions import Duration
 from interlock.core.binding import Str, Strict
 
 
@@ -72,6 +73,15 @@ class AlertSpec(Strict):
     to: tuple[Str, ...] = Field(min_length=1, description="teams of the rota")
 
 
+class HandoffRoute(Strict):
+    """Where a handoff to one queue goes, and how soon somebody has to acknowledge it."""
+
+    kind: Literal["folder", "webhook", "mail"]
+    to: Str = Field(description="a folder, a URL or a mail address; `${NAME}` is read from the environment")
+    within: Duration = Field(description="until a person of the queue's team acknowledges it: `30m`")
+    key_env: Str | None = Field(default=None, description="variable with the key that signs a webhook's body")
+
+
 class Operations(Strict):
     """One `operations.yaml`."""
 
@@ -83,6 +93,7 @@ class Operations(Strict):
     rota: dict[Str, tuple[Str, ...]] = Field(description="names of people by team, first called first")
     rollout: Rollout | None = None
     alerts: tuple[AlertSpec, ...] = ()
+    handoff: dict[Str, HandoffRoute] = Field(default={}, description="by queue; `*` is every other queue")
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
@@ -95,6 +106,10 @@ class Operations(Strict):
             if absent := next((team for team in alert.to if team not in self.rota), None):
                 raise ValueError(f"sends `{alert.signal}` to `{absent}`, which is no team of the rota")
         return self
+
+    def route(self, queue: str) -> HandoffRoute | None:
+        """Where a handoff to a queue goes; None where nobody said."""
+        return self.handoff.get(queue) or self.handoff.get("*")
 
     @property
     def people(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from interlock.core.checks import Limits
 from interlock.core.estimate import Clears, Estimate, cases_to_certify, clears, lower_bound, stays_below, upper_bound
 from interlock.core.evidence import Gap
+from interlock.core.people_rules import rule_handoff
 from interlock.core.proving_rules import rule_fallback, rule_mutants
 from interlock.core.ruling import Rule, Ruling, Standing, percent
 from interlock.core.ruling import owed as _owed
@@ -423,11 +424,13 @@ RULES: Mapping[str, Rule] = {
     "BND-01": rule_findings, "BND-03": rule_findings, "PIN-01": rule_pins,
     "CMP-01": rule_findings, "CMP-02": rule_findings, "CMP-03": rule_findings,
     "GOV-01": rule_findings, "GOV-02": rule_findings, "GOV-03": rule_findings, "GOV-04": rule_governance,
-    "SAFE-01": rule_grounding, "SAFE-02": rule_abstention, "SAFE-03": rule_calibration, "SAFE-07": rule_findings,
+    "SAFE-01": rule_grounding, "SAFE-02": rule_abstention, "SAFE-03": rule_calibration,
+    "SAFE-05": rule_findings, "SAFE-06": rule_handoff, "SAFE-07": rule_findings,
     "EVAL-01": rule_ran, "EVAL-02": rule_critical, "EVAL-03": rule_regression,
     "EVAL-04": rule_judges, "EVAL-05": rule_mutants, "EVAL-06": rule_findings, "EVAL-07": rule_mix,
     "EVAL-08": rule_fallback, "EVAL-09": rule_findings,
-    "PRS-01": rule_parse, "PRS-02": rule_findings, "DOM-01": rule_findings, "DOM-02": rule_findings,
+    "PRS-01": rule_parse, "PRS-02": rule_findings,
+    "DOM-01": rule_findings, "DOM-02": rule_findings, "DOM-03": rule_findings,
     "ACT-06": rule_findings,
     "ROLL-06": rule_findings, "CAP-01": rule_findings, "RUN-01": rule_findings, "OBS-05": rule_rerun,
 }  # fmt: skip

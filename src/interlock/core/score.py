@@ -12,7 +12,7 @@ class Reply:
 
     outcome: answer | abstain | escalate. text: what the person reads. claims: [{text, cites: [{doc_id, quote}]}].
     retrieved: [{doc_id, text, score?}]. tool_calls: [{tool, arguments, status}]. output: the structured object that the
-    output schema judges. parse: how many raw model outputs were parsed, and what was wrong with the others.
+    output schema judges. decisions: what the answer policy and the tool guard said on the way, as their records. parse: how many raw model outputs were parsed, and what was wrong with the others.
     """
 
     outcome: str
@@ -27,6 +27,7 @@ class Reply:
     parse_errors: tuple[str, ...] = ()
     intent: str | None = None
     confidence: float | None = None  # logged, never decides
+    decisions: tuple[Mapping[str, Any], ...] = ()
 
 
 class Broken(StrEnum):

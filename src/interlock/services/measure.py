@@ -19,6 +19,13 @@ from interlock.services.drift import AGAINST_ITSELF, DatedTrials, can_move, meas
 from interlock.services.eval_fallback import measure_fallback
 from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
+from interlock.services.guardrail_probes import (
+    Probed,
+    measure_commitments,
+    measure_live_path,
+    probe_guardrail,
+    probes_for,
+)
 from interlock.services.import_binding import refuse_unbound
 from interlock.services.limiter import Limiter, Pacing
 from interlock.services.parts import Loaded, load_parts
@@ -32,6 +39,9 @@ REGRESSION = "EVAL-03"
 FALLBACK = "EVAL-08"
 SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-01", "SAFE-02", "PRS-01"})
 PROBED = frozenset({"PRS-01", "PRS-02"})
+GUARDED = frozenset({"SAFE-05", "DOM-03"})
+HAS_APP = frozenset({"python", "http", "command"})
+"""Kinds of targets with an app in which an answer policy can sit."""
 TERMED = frozenset({"EVAL-02", "SAFE-02"})
 """Checks of one run that name the plan under which it was made."""
 MOST_REPEATS = 50
@@ -128,6 +138,8 @@ class Measurer:
             upstream = self.upstream(loaded.bundle, arm)
             plan = plan_run(loaded, gold(loaded.suites), upstream=upstream, trials=trials, run=self.manifest.run)
             plans.append(replace(plan, calls_max=plan.asked, cost_max_usd=0.0))  # it has no model to ask
+        if GUARDED.intersection(checks) and self.manifest.target.kind in HAS_APP:
+            plans.append(RunPlan(0, 0, len(probes_for(loaded)), 0.0, 0.0))
         costs = [plan.cost_max_usd for plan in plans]
         times = [plan.seconds for plan in plans]
         return RunPlan(
@@ -170,6 +182,10 @@ class Measurer:
                 data["PRS-01"] = {"": {**data["PRS-01"][""], "fuzz": fuzz}}
             if "PRS-02" in checks:
                 data["PRS-02"] = {"": safe}
+        if GUARDED.intersection(checks):
+            probed = await self._probe_guardrail(loaded)
+            found = {"SAFE-05": measure_live_path(probed), "DOM-03": measure_commitments(loaded, probed)}
+            data |= {id: {"": found[id]} for id in GUARDED.intersection(checks)}
         if FALLBACK in checks and run is not None:
             arm, spent = await self._fallback(loaded, trials)
             total = total.plus(spent)
@@ -364,6 +380,22 @@ class Measurer:
             if live is not None:
                 await live.close()
         return measure_fuzz(probes, safe_path), measure_safe_path(probes, safe_path)
+
+    async def _probe_guardrail(self, loaded: Loaded) -> tuple[Probed, ...]:
+        cases = probe_cases(self.suites(loaded), most=1)
+        if self.manifest.target.kind not in HAS_APP or not cases:
+            return ()
+        root = self.bench.assemble(loaded.bundle, loaded.tree)
+        target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
+        chat = self._chat(loaded, self._run_id({"guardrail": loaded.bundle.digest, "app": self.app}, {}, ()), live)
+        try:
+            return await probe_guardrail(
+                loaded, cases[0], root=root, target=target, chat=chat, timeout_s=self.manifest.run.timeout_s
+            )
+        finally:
+            await target.close()
+            if live is not None:
+                await live.close()
 
     def _spec(self, bundle: Bundle) -> TargetSpec:
         """How this bundle is reached: `{model}` in the path of recorded replies stands for the id of its model."""

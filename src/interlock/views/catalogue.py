@@ -17,6 +17,7 @@ _HOW = {
     "ledger": "read from the ledger",
     "eval": "suites are run through the app",
     "probe": "the app gets malformed model outputs",
+    "drill": "a rehearsal by real people and real systems (`interlock drill`)",
     "mutation": "parts are broken on purpose and the suites run on each (`interlock suite mutate`)",
 }
 

@@ -75,8 +75,8 @@ def _plain(value: object) -> object:
 def _trial(text: str) -> Trial:
     data = json.loads(text)
     if data["reply"] is not None:
-        tuples = ("claims", "retrieved", "tool_calls", "parse_errors")
-        data["reply"] = Reply(**{**data["reply"], **{key: tuple(data["reply"][key]) for key in tuples}})
+        tuples = ("claims", "retrieved", "tool_calls", "parse_errors", "decisions")
+        data["reply"] = Reply(**{**data["reply"], **{key: tuple(data["reply"].get(key, ())) for key in tuples}})
     kinds = {
         "broken": Broken(data["broken"]) if data["broken"] else None,
         "fault": Fault(data["fault"]) if data.get("fault") else None,

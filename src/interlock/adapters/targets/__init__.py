@@ -45,18 +45,23 @@ def open_target(spec: TargetSpec, feature_root: Path, *, timeout_s: float = 60.0
             return RecordedTarget(feature_root / _need(spec.path, "path", spec))
 
 
+def filled(text: str) -> str:
+    """A text with each `${NAME}` taken from the environment. Raises TargetError when a variable is not set."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise TargetError(f"`{text}` needs the environment variable `{match[1]}`", hint=f"export {match[1]}=…")
+        return os.environ[match[1]]
+
+    return _VARIABLE.sub(value, text)
+
+
 def address(url: str) -> str:
     """A url with each `${NAME}` taken from the environment.
 
     Raises: TargetError when a variable is not set, or the result is no http address.
     """
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in os.environ:
-            raise TargetError(f"`{url}` needs the environment variable `{match[1]}`", hint=f"export {match[1]}=…")
-        return os.environ[match[1]]
-
-    full = _VARIABLE.sub(value, url)
+    full = filled(url)
     if not full.startswith(("http://", "https://")):
         raise TargetError(f"`{url}` is no http address", hint="write it as `https://…`")
     return full

@@ -52,6 +52,12 @@ class ToolCallModel(_Open):
     status: Literal["proposed", "executed", "refused"]
 
 
+class DecisionModel(_Open):
+    """What a guardrail said on the way: `Interaction.record()`, or a record of the tool guard."""
+
+    findings: list[dict[str, JsonValue]] = []
+
+
 class ParseModel(_Closed):
     """How many raw outputs of the model were parsed, and what was wrong with the others."""
 
@@ -73,6 +79,7 @@ class ReplyModel(_Closed):
     output: JsonValue = None
     intent: str | None = None
     confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    decisions: list[DecisionModel] = []
 
 
 _REPLY = TypeAdapter(ReplyModel)
@@ -112,6 +119,7 @@ def read_reply(value: object) -> Reply:
         parse_errors=tuple(parse.errors) if parse else (),
         intent=model.intent,
         confidence=model.confidence,
+        decisions=tuple(value.get("decisions") or ()),
     )
 
 

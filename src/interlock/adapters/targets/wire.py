@@ -29,11 +29,12 @@ class Wire:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, body: Any, headers: Mapping[str, str]) -> tuple[bytes, Mapping[str, str]]:
-        """POST a JSON body and give back the body and headers of a 2xx response.
+        """POST a body, bytes as they are and anything else as JSON, and give back the body and headers of a 2xx response.
 
         Raises: BrokenRun: connection refused, timeout, rate limit (429), server error (5xx), another shape (the rest).
             What it tells holds neither the key nor the address, in which a key may stand.
         """
+        sent: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
         secrets = (*spellings(headers.get("Authorization", "")), url)
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -43,7 +44,7 @@ class Wire:
                 auto_decompress=True,
             )
         try:
-            async with self._session.post(url, json=body, headers=dict(headers), allow_redirects=False) as response:
+            async with self._session.post(url, **sent, headers=dict(headers), allow_redirects=False) as response:
                 content = await response.content.read(MAX_BODY + 1)
                 while not response.content.at_eof() and len(content) <= MAX_BODY:
                     content += await response.content.read(MAX_BODY + 1 - len(content))
