@@ -52,6 +52,12 @@ def test_each_verdict_can_be_settled_early(pair: Paired, left: int, said: str | 
     assert verdict_settled(pair, left, 0.05) == said
 
 
+def test_a_failure_that_other_slices_could_still_correct_away_is_open() -> None:
+    proven_alone = Paired(200, 6, 0)  # p = 0.016, within a wide margin
+    assert verdict_settled(proven_alone, 0, 0.2) == "fail"
+    assert verdict_settled(proven_alone, 0, 0.2, family=4) is None
+
+
 def test_a_finished_slice_is_settled() -> None:
     assert settled(Paired(60, 2, 1), 0, 0.05)
 

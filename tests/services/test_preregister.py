@@ -229,7 +229,13 @@ def test_a_run_that_mostly_broke_or_was_cut_short_is_no_rerun(checked: Feature) 
         loaded, app, limits = bundle_of(checked)
         (fact,) = records.ledger.facts("run")
         assert last_rerun(records, loaded, app, limits.broken_max) is not None
-        for spoilt in ({"truncated": True}, {"broken": {"timeout": 5}}, {"ran": {}}, {"scope": "sha256:0"}):
+        for spoilt in (
+            {"truncated": True},
+            {"curtailed": 2},
+            {"broken": {"timeout": 5}},
+            {"ran": {}},
+            {"scope": "sha256:0"},
+        ):
             records.ledger.append("run", {**fact.body, "id": "other", **spoilt}, actor="ada", at=datetime.now(UTC))
         found = last_rerun(records, loaded, app, limits.broken_max)
         assert found is not None

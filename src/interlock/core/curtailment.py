@@ -60,12 +60,12 @@ def verdict_settled(
         raise ValueError(f"`{cases_left}` cases left in a family of `{family}` slices cannot be")
     if pair_so_far.differences:
         return None
-    # INVARIANT: a case that is fixed never harms and one that breaks never helps; one that ends unpaired lies between, but
-    # leaves fewer pairs. Every ending lies between these three, and Holm's factor between its two extremes.
+    # INVARIANT: a case that is fixed never harms and one that breaks never helps. One that ends unpaired counts as broken
+    # where passing is asked, and as nothing where failing is. So every ending lies between these two, and Holm's factor
+    # between its two extremes.
     endings = (
         replace(pair_so_far, n=pair_so_far.n + cases_left, fixed=pair_so_far.fixed + cases_left),
         replace(pair_so_far, n=pair_so_far.n + cases_left, broke=pair_so_far.broke + cases_left),
-        replace(pair_so_far, unpaired=pair_so_far.unpaired + cases_left),
     )
     found = {
         decide({"": ending}, {"": margin}, alpha, level)[""].verdict

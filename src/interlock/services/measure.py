@@ -29,7 +29,7 @@ from interlock.services.guardrail_probes import (
 from interlock.services.import_binding import refuse_unbound
 from interlock.services.limiter import Limiter, Pacing
 from interlock.services.parts import Loaded, load_parts
-from interlock.services.preregister import loosened_since, register, terms_of
+from interlock.services.preregister import FixedTerms, loosened_since, plan_of, register, upstream_of
 from interlock.services.probes import measure_fuzz, measure_safe_path, probe, probe_cases
 from interlock.services.recorder import RecordedCall, parse_recordings
 from interlock.services.rerun import full_scope
@@ -205,10 +205,10 @@ class Measurer:
         """Run the suites that are loaded, reusing fresh replies; for a smoke set."""
         return (await self._run(loaded, loaded, self._fresh(loaded, (), (), again=False)))[0]
 
-    def terms(self, loaded: Loaded, baselines: Iterable[Digest]) -> Mapping[str, Any]:
+    def terms(self, loaded: Loaded, baselines: Iterable[Digest]) -> FixedTerms:
         """What a run is judged by, before it is made."""
         upstream, repeats = self.upstream(loaded.bundle), self.manifest.run.repeats
-        return terms_of(loaded, upstream=upstream, repeats=repeats, baselines=baselines)
+        return plan_of(loaded, upstream=upstream, repeats=repeats, baselines=baselines)
 
     async def against_itself(self, loaded: Loaded) -> tuple[Mapping[str, Any], Measured]:
         """An A/A run: twice the repeats, the second half compared with the first; what came of it becomes a fact.
@@ -226,7 +226,7 @@ class Measurer:
                 f"an A/A run of {repeats} repeats asks each case {2 * repeats} times", hint="lower `run.repeats`"
             )
         trials = FreshTrials(self.records.trials, self._now() - self._window(loaded))
-        twice = manifest.run.model_copy(update={"repeats": 2 * repeats})
+        twice = manifest.run.model_copy(update={"repeats": 2 * repeats, "curtail": False})
         run, spent = await self._run(loaded, loaded, trials, spec=twice)
         found = measure_itself(run, repeats, loaded.release.limits.default_margin)
         self.records.ledger.append(
@@ -257,7 +257,8 @@ class Measurer:
                 "id": run_id, "bundle": loaded.bundle.digest, "evals": asking.bundle.components[Part.EVALS].digest,
                 "ran": ran, "calls": run.calls, "reused": run.reused, "cost_usd": run.cost_usd, "broken": dict(broken),
                 "truncated": run.truncated, "faults": dict(run.faults), "seconds": (run.finished - run.started).total_seconds(),
-                "curtailed": run.curtailed, "plan": plan, "scope": full_scope(asked_bundle, self.app), "oldest": (dated.oldest or run.started).isoformat(),
+                "curtailed": run.curtailed, "plan": plan, "upstream": upstream_of(run.upstream),
+                "scope": full_scope(asked_bundle, self.app), "oldest": (dated.oldest or run.started).isoformat(),
             },
             actor=self.records.actor,
             at=self.records.clock.now(),
@@ -330,7 +331,7 @@ class Measurer:
                 clock=self.records.clock,
                 progress=self.progress,
                 limiter=self._limiter() if self.manifest.target.kind in ASKS_THERE else None,
-                stop_slice=self.stop_slice if self.manifest.run.curtail else None,
+                stop_slice=self.stop_slice if (spec or self.manifest.run).curtail else None,
             )
             self._same_bytes(loaded, root, target)
         finally:

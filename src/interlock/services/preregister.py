@@ -5,6 +5,7 @@ call is made. Whoever loosens a term afterwards, with the same bytes still on th
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from interlock.core.comparison import ALPHA, FAIL_ALPHA
@@ -20,9 +21,29 @@ PLAN = "plan"
 """Kind of the ledger's fact."""
 
 
-def terms_of(
-    loaded: Loaded, *, upstream: Mapping[str, str], repeats: int, baselines: Iterable[Digest]
-) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class FixedTerms:
+    """Terms, and the bytes that they are for.
+
+    terms: what is judged and by what. bundle: where the suites are. upstream: the name of all that shapes a reply.
+    """
+
+    terms: Mapping[str, Any]
+    bundle: Digest
+    upstream: Digest
+
+    @property
+    def digest(self) -> Digest:
+        """The name of the terms; the same terms for other bytes have the same."""
+        return of_value(dict(self.terms), domain="interlock.sample-plan.v1")
+
+
+def upstream_of(upstream: Mapping[str, str]) -> Digest:
+    """The name of all that shapes a reply."""
+    return of_value(dict(upstream), domain="interlock.upstream.v1")
+
+
+def plan_of(loaded: Loaded, *, upstream: Mapping[str, str], repeats: int, baselines: Iterable[Digest]) -> FixedTerms:
     """What a run of these suites on these bytes is going to be judged by.
 
     Args:
@@ -31,9 +52,7 @@ def terms_of(
         baselines: bundles to compare with.
     """
     limits = loaded.release.limits
-    return {
-        "upstream": of_value(dict(upstream), domain="interlock.upstream.v1"),
-        "bundle": loaded.bundle.digest,
+    terms = {
         "evals": loaded.bundle.components[Part.EVALS].digest,
         "repeats": repeats,
         "alpha": ALPHA,
@@ -46,6 +65,7 @@ def terms_of(
             if suite.kind is not SuiteKind.BASELINE
         ],
     }  # fmt: skip
+    return FixedTerms(terms, loaded.bundle.digest, upstream_of(upstream))
 
 
 def _slice(suite: Suite, name: str, default_margin: float) -> Mapping[str, Any]:
@@ -61,35 +81,33 @@ def _slice(suite: Suite, name: str, default_margin: float) -> Mapping[str, Any]:
     }
 
 
-def digest_of(terms: Mapping[str, Any]) -> Digest:
-    """The name of a plan."""
-    return of_value(dict(terms), domain="interlock.sample-plan.v1")
+def registered(records: Records, plan: FixedTerms) -> Digest | None:
+    """The digest of this plan where the ledger holds it for these bytes already."""
+    known = any(
+        fact.body["digest"] == plan.digest and fact.body["upstream"] == plan.upstream
+        for fact in records.ledger.facts(PLAN)
+    )
+    return plan.digest if known else None
 
 
-def registered(records: Records, terms: Mapping[str, Any]) -> Digest | None:
-    """The digest of this plan where the ledger holds it already."""
-    digest = digest_of(terms)
-    return digest if any(fact.body["digest"] == digest for fact in records.ledger.facts(PLAN)) else None
-
-
-def register(records: Records, terms: Mapping[str, Any]) -> Digest:
+def register(records: Records, plan: FixedTerms) -> Digest:
     """Make the plan a fact, once; its digest. Durable when it returns, so call it before the first reply is asked for."""
-    digest = digest_of(terms)
-    if registered(records, terms) is None:
-        records.ledger.append(PLAN, {"digest": digest, **terms}, actor=records.actor, at=records.clock.now())
-    return digest
+    if registered(records, plan) is None:
+        body = {"digest": plan.digest, "bundle": plan.bundle, "upstream": plan.upstream, **plan.terms}
+        records.ledger.append(PLAN, body, actor=records.actor, at=records.clock.now())
+    return plan.digest
 
 
-def loosened_since(records: Records, loaded: Loaded, terms: Mapping[str, Any]) -> tuple[str, ...]:
+def loosened_since(records: Records, loaded: Loaded, plan: FixedTerms) -> tuple[str, ...]:
     """What these terms ask less than a plan under which the same bytes were run before; empty where nothing.
 
     Other repeats are another app build, so that everything is asked anew. Bars are compared as EVAL-06 compares them with the last READY: cases, expectations, slices, floors, margins. More
     cases, stricter terms and new slices are no choice by the result. Raises: what loading an earlier bundle raises.
     """
     found: dict[str, None] = {}
-    for fact in _seen(records, terms["upstream"]):
+    for fact in _seen(records, plan.upstream):
         before = fact.body
-        if before["evals"] != terms["evals"]:
+        if before["evals"] != plan.terms["evals"]:
             old = load_parts(*fetch(records, Digest(before["bundle"])))
             found.update(dict.fromkeys(lowered_suites(old, loaded)))
     return tuple(found)
@@ -100,5 +118,5 @@ def _seen(records: Records, upstream: str) -> list[Fact]:
     plans = [fact for fact in records.ledger.facts(PLAN) if fact.body["upstream"] == upstream]
     if not plans:
         return []
-    ran = {fact.body.get("plan") for fact in records.ledger.facts("run")}
+    ran = {fact.body.get("plan") for fact in records.ledger.facts("run") if fact.body.get("upstream") == upstream}
     return list({fact.body["evals"]: fact for fact in plans if fact.body["digest"] in ran}.values())

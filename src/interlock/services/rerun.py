@@ -47,7 +47,7 @@ def last_rerun(records: Records, bundle: Bundle, app: Digest, broken_max: float)
 
 def _whole(body: Mapping[str, Any], broken_max: float) -> bool:
     ran, broken = sum(body["ran"].values()), sum(body["broken"].values())
-    return ran > 0 and not body["truncated"] and broken <= broken_max * (ran + broken)
+    return ran > 0 and not body["truncated"] and not body.get("curtailed") and broken <= broken_max * (ran + broken)
 
 
 def rerun_data(records: Records, bundle: Bundle, app: Digest, limits: Limits) -> Mapping[str, Any]:
