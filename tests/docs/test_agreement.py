@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock.cli import BUNDLE_COMMANDS, COMMANDS, SUITE_COMMANDS, Exit
+from interlock.cli import COMMANDS, GROUPS, Exit
 from interlock.core.catalogue import CATALOGUE
 from interlock.core.checks import NEVER_WAIVED, Level, level_in
 from interlock.core.manifest import Profile, Stage
@@ -43,8 +43,8 @@ def test_only_a_lab_can_become_ready_as_the_readme_warns(profile: Profile) -> No
 def test_the_readme_lists_every_command_and_no_other() -> None:
     rows = [line.split("|")[1] for line in _section("Commands").splitlines() if line.startswith("| `interlock ")]
     named = {name.removeprefix("interlock ").split()[0] for row in rows for name in re.findall(r"`([^`]+)`", row)}
-    assert named == {name for name, _, _ in COMMANDS} | {"bundle", "config", "guard", "suite"}
-    assert all(f"`{name}`" in _section("Commands") for name, _, _ in (*BUNDLE_COMMANDS, *SUITE_COMMANDS))
+    assert named == {name for name, _, _ in (*COMMANDS, *GROUPS)}
+    assert all(f"`{name}`" in _section("Commands") for _, _, own in GROUPS for name, _, _ in own if name != "schema")
 
 
 def test_the_readme_lists_every_exit_code() -> None:

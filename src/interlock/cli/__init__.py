@@ -111,6 +111,23 @@ HANDOFF_COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("ack", "interlock.cli.handoff:ack", "Say that you have a handoff; your key signs it."),
 )
 
+CONFIG_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("schema", "interlock.cli.config:schema", "JSON Schema of a file format, for editors."),
+)
+
+GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, str], ...]], ...] = (
+    ("suite", "make suites, see what they lack, and whether they can fail", SUITE_COMMANDS),
+    ("answers", "lay recorded answers over their sources, without a bundle", ANSWER_COMMANDS),
+    ("tune", "evidence thresholds from labelled answers, with a proof", TUNE_COMMANDS),
+    ("guard", "the tool guard's policy, and what it recorded", GUARD_COMMANDS),
+    ("glossary", "where texts leave the domain's words", GLOSSARY_COMMANDS),
+    ("drill", "rehearsals that leave evidence", DRILL_COMMANDS),
+    ("handoff", "what was handed over to people, and who has it", HANDOFF_COMMANDS),
+    ("bundle", "look into a bundle", BUNDLE_COMMANDS),
+    ("config", "the file formats", CONFIG_COMMANDS),
+)
+"""Commands with commands of their own: name, what they are for, and the table of each."""
+
 
 EXIT_CODES = (
     "Exit codes: 0 READY or done, 1 BLOCKED, 2 usage or configuration, 3 HOLD, 4 waiting for approval,\n"
@@ -132,15 +149,7 @@ def overview() -> str:
         lines += [title, *(f"  {name:<10} {help_of[name]}" for name in names), ""]
     lines += [
         "More",
-        f"  {'answers':<10} score: lay recorded answers over their sources, without a bundle.",
-        f"  {'tune':<10} abstention: evidence thresholds from labelled answers, with a proof.",
-        f"  {'bundle':<10} {', '.join(name for name, _, _ in BUNDLE_COMMANDS)}: look into a bundle.",
-        f"  {'suite':<10} {', '.join(name for name, _, _ in SUITE_COMMANDS)}: make suites, see what they lack, and whether they can fail.",
-        f"  {'guard':<10} {', '.join(name for name, _, _ in GUARD_COMMANDS)}: the tool guard's policy, and what it recorded.",
-        f"  {'glossary':<10} lint: where texts leave the domain's words.",
-        f"  {'drill':<10} handoff: rehearse that people really take over.",
-        f"  {'handoff':<10} list, ack: what was handed over to people, and who has it.",
-        f"  {'config':<10} schema: JSON Schema of the file formats, for editors.",
+        *(f"  {group:<10} {', '.join(name for name, _, _ in own)}: {text}." for group, text, own in GROUPS),
         f"  {'keys':<10} {help_of['keys']}",
         "",
         EXIT_CODES,
@@ -165,26 +174,12 @@ def build() -> "App":
     )
     for name, target, help in COMMANDS:
         app.command(target, name=name, help=help)
-    bundle = App(name="bundle", help="Look into a bundle: show, diff, verify, export.", help_format="plaintext")
-    for name, target, help in BUNDLE_COMMANDS:
-        bundle.command(target, name=name, help=help)
-    app.command(bundle)
-    for group, help, commands in (
-        ("suite", "The suites: make them, what they lack, whether they can fail.", SUITE_COMMANDS),
-        ("guard", "The tool guard: its policy, and what it recorded.", GUARD_COMMANDS),
-        ("glossary", "The words of the domain: lint.", GLOSSARY_COMMANDS),
-        ("answers", "Recorded answers and their sources: score.", ANSWER_COMMANDS),
-        ("drill", "Rehearsals that leave evidence: handoff.", DRILL_COMMANDS),
-        ("handoff", "What was handed over to people: list, ack.", HANDOFF_COMMANDS),
-        ("tune", "Choose what the policy leaves open: abstention.", TUNE_COMMANDS),
-    ):
-        own = App(name=group, help=help, help_format="plaintext")
-        for name, target, text in commands:
-            own.command(target, name=name, help=text)
+    for group, text, commands in GROUPS:
+        said = f"{text[0].upper()}{text[1:]}: {', '.join(name for name, _, _ in commands)}."
+        own = App(name=group, help=said, help_format="plaintext")
+        for name, target, help in commands:
+            own.command(target, name=name, help=help)
         app.command(own)
-    config = App(name="config", help="The file formats.", help_format="plaintext")
-    config.command("interlock.cli.config:schema", name="schema", help="JSON Schema of a file format, for editors.")
-    app.command(config)
     return app
 
 
