@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CODE = {"canary": "canary", "commitment": "commitment", "outage": "policy-error"}
 """The code of the finding that each kind of probe must leave in the decision of its trace."""
+CAPABILITY = "guard-probes"
+"""What an app declares under `app.capabilities` when it hands probes to its policy."""
 _INTEGRATE = (
     "an app that hands `context.interlock_probe` to `Answers.interaction(probe=…)` and its decisions to the reply"
 )
@@ -98,13 +100,17 @@ def measure_live_path(probed: Sequence[Probed]) -> Mapping[str, Any]:
     return _measured(
         [one for one in probed if one.probe.kind in ("canary", "outage")],
         "probes",
-        "a canary is stopped, an outage of the policy delivers nothing, and each decision is in its trace",
+        "a canary is stopped, an outage of the policy delivers nothing, and each decision is in its trace"
+        f" (an app with the capability `{CAPABILITY}` is asked)",
     )
 
 
 def measure_commitments(loaded: "Loaded", probed: Sequence[Probed]) -> Mapping[str, Any]:
     """The data of DOM-03: no reply says that an action is done which the ledger does not hold."""
-    asked = "no reply says that an action is done which the ledger does not hold"
+    asked = (
+        "no reply says that an action is done which the ledger does not hold"
+        f" (an app with the capability `{CAPABILITY}` is asked)"
+    )
     data = dict(_measured([one for one in probed if one.probe.kind == "commitment"], "phrases", asked))
     phrases = done_phrases(loaded.glossary)
     effects = [] if loaded.actions is None else [one for one in loaded.actions.map if one.effect is not Effect.READ]

@@ -20,6 +20,7 @@ from interlock.services.eval_fallback import measure_fallback
 from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
 from interlock.services.guardrail_probes import (
+    CAPABILITY,
     Probed,
     measure_commitments,
     measure_live_path,
@@ -138,7 +139,7 @@ class Measurer:
             upstream = self.upstream(loaded.bundle, arm)
             plan = plan_run(loaded, gold(loaded.suites), upstream=upstream, trials=trials, run=self.manifest.run)
             plans.append(replace(plan, calls_max=plan.asked, cost_max_usd=0.0))  # it has no model to ask
-        if GUARDED.intersection(checks) and self.manifest.target.kind in HAS_APP:
+        if GUARDED.intersection(checks) and self._takes_probes():
             plans.append(RunPlan(0, 0, len(probes_for(loaded)), 0.0, 0.0))
         costs = [plan.cost_max_usd for plan in plans]
         times = [plan.seconds for plan in plans]
@@ -382,9 +383,13 @@ class Measurer:
                 await live.close()
         return measure_fuzz(probes, safe_path), measure_safe_path(probes, safe_path)
 
+    def _takes_probes(self) -> bool:
+        """Whether the app says that it hands probes to its policy; one that does not is not asked, and not paid for."""
+        return self.manifest.target.kind in HAS_APP and CAPABILITY in self.manifest.app.capabilities
+
     async def _probe_guardrail(self, loaded: Loaded) -> tuple[Probed, ...]:
         cases = probe_cases(self.suites(loaded), most=1)
-        if self.manifest.target.kind not in HAS_APP or not cases:
+        if not self._takes_probes() or not cases:
             return ()
         root = self.bench.assemble(loaded.bundle, loaded.tree)
         target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
