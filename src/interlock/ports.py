@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest
@@ -12,9 +12,10 @@ from interlock.core.evidence import Evidence
 from interlock.core.manifest import TargetSpec
 from interlock.core.pointer import Pointer
 from interlock.core.score import Reply, Score, Trial
-from interlock.core.sources import Passage
 from interlock.core.suite import Case
-from interlock.core.support import Support
+
+if TYPE_CHECKING:  # 30 ms that only scoring needs
+    from interlock.core.support import Passage, Support
 
 
 class Clock(Protocol):
@@ -221,7 +222,7 @@ class SupportScorer(Protocol):
 
     name: str
 
-    def support(self, answer: str, passages: Sequence[Passage], *, question: str = "") -> Support:
+    def support(self, answer: str, passages: "Sequence[Passage]", *, question: str = "") -> "Support":
         """The claims of an answer with a score in [0, 1] each, and what is wrong where.
 
         Raises: TooLarge for texts beyond its limits, TargetError when a model behind it cannot be asked.

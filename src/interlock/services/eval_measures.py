@@ -13,7 +13,6 @@ from interlock.core.estimate import clopper_pearson
 from interlock.core.score import CaseResult
 from interlock.core.suite import Case, Slice, Suite, SuiteKind
 from interlock.services.evaluate import Run
-from interlock.services.grounding_measure import measure_grounding
 
 _ABSTENTION = frozenset({SuiteKind.GOLD, SuiteKind.ADVERSARIAL, SuiteKind.REGRESSION})
 _PAIRED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
@@ -35,6 +34,8 @@ def measure_suite(run: Run) -> Mapping[str, Mapping[str, Any]]:
     repeats did, is broken if any broke and none failed, and passed only if every repeat ran and passed. The unit of
     counts is the cluster where cases belong together, else the case; a unit passes only with all of its cases.
     """
+    from interlock.services.grounding_measure import measure_grounding
+
     suites = [suite for suite in run.suites if suite.kind is not SuiteKind.BASELINE]
     return {
         "EVAL-01": _ran(run, suites),
