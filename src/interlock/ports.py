@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from interlock.core.actions import Label
 from interlock.core.approval import Approval
@@ -20,9 +20,10 @@ from interlock.core.manifest import TargetSpec
 from interlock.core.pointer import Pointer
 from interlock.core.record import Head, Record
 from interlock.core.score import Reply, Score, Trial
-from interlock.core.sources import Passage
 from interlock.core.suite import Case
-from interlock.core.support import Support
+
+if TYPE_CHECKING:  # 30 ms that only scoring needs
+    from interlock.core.support import Passage, Support
 
 
 class Clock(Protocol):
@@ -367,7 +368,7 @@ class SupportScorer(Protocol):
 
     name: str
 
-    def support(self, answer: str, passages: Sequence[Passage], *, question: str = "") -> Support:
+    def support(self, answer: str, passages: "Sequence[Passage]", *, question: str = "") -> "Support":
         """The claims of an answer with a score in [0, 1] each, and what is wrong where.
 
         Raises: TooLarge for texts beyond its limits, TargetError when a model behind it cannot be asked.

@@ -17,9 +17,12 @@ FAIL, OWED, PASS = Standing.FAIL, Standing.OWED, Standing.PASS
 
 FINDINGS = {"examined": 0, "what": "rows", "findings": []}
 RAN = {"cases": 60, "ran": 60, "broken": {}, "calls": 60, "traced": 60, "truncated": False}
+NO_FAULT = dict.fromkeys(("unresolved", "fabricated", "misattributed", "spliced"), 0)
 EMPTY: Mapping[str, Mapping[str, Any]] = {
     **dict.fromkeys(RULES, FINDINGS),
     "PIN-01": {"pins": []},
+    "SAFE-01": {"delivered": 0, "slices": [], "citations": {"checked": 0, **NO_FAULT}},
+    "SAFE-03": {"labels": 0, "budget": 0.0, "confidence": 0.0, "stale": [], "slices": []},
     "SAFE-02": {"should": {"passes": 0, "n": 0}, "wrongly": {"count": 0, "n": 0}},
     "EVAL-01": {**RAN, "cases": 0, "ran": 0, "calls": 0, "traced": 0},
     "EVAL-02": {"slices": [], "must_pass_failed": []},
@@ -221,3 +224,31 @@ def test_every_ruling_says_what_was_seen_and_what_is_asked(id: str) -> None:
     assert ruling.seen
     assert ruling.asked
     assert ruling.proves
+
+
+def grounded(unsupported: int, n: int, *, asked: bool = True, **faults: int) -> dict[str, Any]:
+    slices = [{"slice": "refunds", "asked": asked, "unsupported": unsupported, "n": n, "examples": ["c1: because"]}]
+    return {"delivered": n, "slices": slices, "citations": {"checked": n, **NO_FAULT, **faults, "examples": []}}
+
+
+@pytest.mark.parametrize(
+    ("data", "standing"),
+    [
+        (grounded(0, 29), PASS), (grounded(0, 28), OWED), (grounded(1, 29), OWED), (grounded(9, 29), FAIL),
+        (grounded(0, 5, asked=False), OWED), (grounded(4, 5, asked=False), FAIL), (grounded(0, 29, fabricated=1), FAIL),
+        (grounded(0, 29, unresolved=1), FAIL), (grounded(0, 29, misattributed=1), FAIL), (grounded(0, 29, spliced=1), FAIL),
+        (grounded(0, 0), OWED),
+    ],
+)  # fmt: skip
+def test_delivered_answers_are_supported_by_the_exact_bound_and_every_citation_holds(
+    data: dict[str, Any], standing: Standing
+) -> None:
+    assert rule("SAFE-01", data).standing is standing
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_one_more_unsupported_answer_never_improves_the_ruling(unsupported: int, n: int) -> None:
+    unsupported, n = min(unsupported, n), max(1, n)
+    order = [PASS, OWED, FAIL]
+    before, after = (rule("SAFE-01", grounded(min(k, n), n)).standing for k in (unsupported, unsupported + 1))
+    assert order.index(after) >= order.index(before)

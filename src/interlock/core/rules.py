@@ -311,7 +311,7 @@ def rule_calibration(data: Mapping[str, Any], limits: Limits) -> Ruling:
     ceiling = limits.unsupported_max
     asked = f"each threshold proven on held-back documents: unsupported at most {percent(ceiling)} of the delivered (95 % sure)"
     if not data["labels"]:
-        return _owed("no record of a calibration", "the threshold was guessed", asked, Gap.NEVER)
+        return _owed("no record of a calibration", "the threshold was guessed", asked, Gap.THIN)
     seen = f"{data['labels']} labelled answers, budget {percent(data['budget'])}"
     if data["stale"]:
         return _owed(seen, f"another {' and '.join(data['stale'])} than this bundle's", asked, Gap.SCOPE)

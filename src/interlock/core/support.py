@@ -136,7 +136,9 @@ def _claim(text: Clean, start: int, end: int, sources: Sources, asked: Asked) ->
     novel = any(word.stem not in asked.stems for word in content) or bool(said)
     given = GIVEN if novel else 1.0
     weights = {w.stem: sources.weight(w.stem) * (given if w.stem in asked.stems else 1.0) for w in content}
-    parts = _parts(content, kin, weights, near, sources)
+    # What only the question named is neither said by a source nor made up by the answer.
+    told = [word for word in content if kin[word.stem] or word.stem not in asked.stems] if novel else content
+    parts = _parts(told, kin, weights, near, sources)
     ids = tuple(dict.fromkeys(sources.passages[sources.sentences[at].passage].id for at in near.sentences))
     doubts: list[Doubt] = []
     if not bare:
@@ -148,7 +150,7 @@ def _claim(text: Clean, start: int, end: int, sources: Sources, asked: Asked) ->
         counted[doubt.kind] = counted.get(doubt.kind, 0) + 1
         if counted[doubt.kind] <= TWICE:
             score *= FACTOR[doubt.kind]
-    missing = () if bare else tuple(text.span(w.start, w.end) for w in content if not kin[w.stem])
+    missing = () if bare else tuple(text.span(w.start, w.end) for w in told if not kin[w.stem])
     return Claim(
         *text.span(start, end), score, parts, ids, tuple(doubts), missing, float(max(1, len(content) + len(said)))
     )

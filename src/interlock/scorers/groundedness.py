@@ -1,8 +1,13 @@
 """What is answered stands in what was retrieved."""
 
-from interlock.core.grounding import Grounder
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
 from interlock.core.suite import Case
+
+if TYPE_CHECKING:
+    from interlock.core.grounding import Grounder
 
 
 class Groundedness:
@@ -15,8 +20,11 @@ class Groundedness:
     name = "groundedness"
     substance = True
 
-    def __init__(self) -> None:
-        self._grounder = Grounder()
+    @cached_property
+    def _grounder(self) -> "Grounder":
+        from interlock.core.grounding import Grounder
+
+        return Grounder()
 
     def score(self, case: Case, trial: Trial, reply: Reply) -> Score:
         """Scored by the weakest claim."""

@@ -27,7 +27,6 @@ from interlock.services.eval_views import (
     wrong_answer,
 )
 from interlock.services.evaluate import Run
-from interlock.services.grounding_measure import measure_grounding
 
 _ABSTENTION = frozenset({SuiteKind.GOLD, SuiteKind.ADVERSARIAL, SuiteKind.REGRESSION})
 PAIRED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
@@ -55,6 +54,8 @@ def measure_suite(run: Run) -> Mapping[str, Mapping[str, Any]]:
     asked to its end because the verdict stood is curtailed: neither passed nor broken. The unit of
     counts is the cluster where cases belong together, else the case; a unit passes only with all of its cases.
     """
+    from interlock.services.grounding_measure import measure_grounding
+
     suites = [suite for suite in run.suites if suite.kind is not SuiteKind.BASELINE]
     return {
         "EVAL-01": _ran(run, suites),

@@ -24,7 +24,6 @@ from interlock.core.operations import Caps
 from interlock.core.runbook import Command, Guide, Human, Probe, Step, command_line, read_step
 from interlock.core.source import Path
 from interlock.core.suite import Case, Expect, Slice, Suite, SuiteKind
-from interlock.core.support import SCORER
 from interlock.core.yaml_text import parse_yaml
 from interlock.services.parts import Loaded, StaticContext
 from interlock.services.static_tools import disagreements
@@ -145,6 +144,8 @@ def measure_calibration(context: StaticContext) -> Mapping[str, Any]:
     loaded = context.loaded
     if loaded.calibration is None:
         return {"labels": 0, "budget": 0.0, "confidence": 0.0, "stale": [], "slices": []}
+    from interlock.core.support import SCORER
+
     evidence = loaded.answers.evidence
     policy = {name: evidence.of_slice(name).threshold for name in evidence.slices}
     return promises(loaded.calibration, {**policy, EVERY: evidence.threshold}, loaded.bundle.parts(SHAPERS), SCORER)

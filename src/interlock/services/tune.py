@@ -17,7 +17,7 @@ from interlock.ports import SupportScorer
 from interlock.services.answer_rows import GROUNDED, UNGROUNDED, AnswerRow, score_row
 from interlock.services.lock import MANIFEST
 from interlock.services.parts import Loaded
-from interlock.services.yaml_edit import difference, with_line_after, with_values
+from interlock.services.yaml_edit import difference, with_key_after, with_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def policy_change(
     before = {path: text, MANIFEST: manifest_text}
     after = {path: with_values(text, path, "evidence", changes) if changes else text, MANIFEST: manifest_text}
     if not guard.get("calibration"):
-        after[MANIFEST] = with_line_after(
+        after[MANIFEST] = with_key_after(
             manifest_text, MANIFEST, ("parts", "guardrails", "answers"), "calibration", kept
         )
     after[kept] = record_text(record)

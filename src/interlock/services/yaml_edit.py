@@ -35,24 +35,29 @@ def with_values(text: str, file: str, block: str, changes: Mapping[tuple[str, ..
     return _same(text[:start] + out.getvalue() + text[end:], wanted, file)
 
 
-def with_line_after(text: str, file: str, path: tuple[str, ...], key: str, value: str) -> str:
-    """The text with one more `key: value` in the line after another key of the same mapping.
+def with_key_after(text: str, file: str, path: tuple[str, ...], key: str, value: str) -> str:
+    """The text with one more `key: value` right after another key of the same mapping: in a line of its own, or behind a comma.
 
-    Raises: DocumentError when that key has no line of its own.
+    Raises: DocumentError when that key's value is no text that stands in one line.
     """
     document = parse_yaml(text, file)
     wanted = document.value
     at: Any = wanted
     for step in path[:-1]:
         at = at[step]
-    place = document.place(path, key=True)
+    place, stands = document.place(path, key=True), document.place(path)
     lines = text.splitlines(keepends=True)
-    line = lines[(place.line or 1) - 1]
-    if not line.lstrip().startswith(f"{path[-1]}:"):
-        raise _by_hand(file)
-    indent = line[: len(line) - len(line.lstrip())]
+    number = place.line or 1
+    line = lines[number - 1]
+    if line.lstrip().startswith(f"{path[-1]}:"):
+        indent = line[: len(line) - len(line.lstrip())]
+        lines.insert(number, f"{indent}{key}: {value}\n")
+    else:
+        found = re.compile(rf"([\"']?){re.escape(str(at[path[-1]]))}\1").match(line, (stands.column or 1) - 1)
+        if stands.line != number or found is None:
+            raise _by_hand(file)
+        lines[number - 1] = f"{line[: found.end()]}, {key}: {value}{line[found.end() :]}"
     at[key] = value
-    lines.insert(place.line or 1, f"{indent}{key}: {value}\n")
     return _same("".join(lines), wanted, file)
 
 
