@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from interlock.core.actions import ActionMap, Label
@@ -245,7 +245,9 @@ def test_the_table_and_a_slow_reading_of_the_map_agree(entry: dict[str, Any], ca
 
 
 @pytest.mark.long
-@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=10_000, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+)
 @given(entries(), st.lists(requests(), min_size=10, max_size=10))
 def test_the_table_and_a_slow_reading_agree_a_hundred_thousand_times(
     entry: dict[str, Any], calls: list[dict[str, Any]]

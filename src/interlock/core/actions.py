@@ -47,7 +47,15 @@ class Effect(StrEnum):
 
 
 class Label(StrEnum):
-    """Where a value came from, best source first: the person, our systems, an attested third party, any other, the model."""
+    """Where a value came from, best source first: the person, our systems, an attested third party, any other, the model.
+
+    `rank` is 0 for the best source and 4 for the worst.
+
+    >>> Label.USER.rank < Label.SYSTEM.rank < Label.MODEL.rank
+    True
+    """
+
+    rank: int
 
     USER = "user"
     SYSTEM = "system"
@@ -55,21 +63,13 @@ class Label(StrEnum):
     THIRD_PARTY = "third_party"
     MODEL = "model"
 
-    @property
-    def rank(self) -> int:
-        """0 for the best source, 4 for the worst.
-
-        >>> Label.USER.rank < Label.SYSTEM.rank < Label.MODEL.rank
-        True
-        """
-        return _RANKS[self]
-
     def at_least(self, worst: "Label") -> bool:
         """Whether this source is as good as `worst`, or better."""
         return self.rank <= worst.rank
 
 
-_RANKS = {label: rank for rank, label in enumerate(Label)}
+for _rank, _label in enumerate(Label):
+    _label.rank = _rank  # an attribute, because it is asked for several times in every decision
 
 
 class ArgumentKind(StrEnum):

@@ -109,10 +109,21 @@ class _Deep(Exception):  # never leaves this file
 
 def _parts(arguments: Mapping[Any, Any]) -> dict[str, str]:
     """Each argument in canonical JSON, in the order of the names."""
-    plain = all(type(name) is str and name.isascii() for name in arguments)
-    # Outside ASCII the order is that of UTF-16.
-    names = sorted(arguments) if plain else sorted(arguments, key=lambda name: str(name).encode("utf-16-be"))
-    return {name: _written(arguments[name], 1) for name in names}
+    parts: dict[str, str] = {}
+    for name in _ordered(arguments):
+        value = arguments[name]
+        parts[name] = _quoted(value) if type(value) is str else _written(value, 1)
+    return parts
+
+
+def _ordered(value: Mapping[Any, Any]) -> list[str]:
+    """The keys in the order of RFC 8785: by UTF-16, which in ASCII is the order of Python. Raises TypeError."""
+    for name in value:
+        if type(name) is not str:
+            raise TypeError("a key is not text")
+        if not name.isascii():
+            return sorted(value, key=lambda key: str(key).encode("utf-16-be"))
+    return sorted(value)
 
 
 def _written(value: Any, level: int) -> str:
@@ -135,18 +146,7 @@ def _written(value: Any, level: int) -> str:
     if kind is list or kind is tuple:
         return "[" + ",".join([_written(child, level + 1) for child in value]) + "]"
     if kind is dict:
-        if not all(type(name) is str for name in value):
-            raise TypeError("a key is not text")
-        return (
-            "{"
-            + ",".join(
-                [
-                    f"{_quoted(name)}:{_written(value[name], level + 1)}"
-                    for name in sorted(value, key=lambda name: name.encode("utf-16-be"))
-                ]
-            )
-            + "}"
-        )
+        return "{" + ",".join([f"{_quoted(name)}:{_written(value[name], level + 1)}" for name in _ordered(value)]) + "}"
     return canonical(value).decode()
 
 

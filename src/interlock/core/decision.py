@@ -19,7 +19,15 @@ Mode = Literal["enforce", "shadow"]
 
 
 class Verdict(StrEnum):
-    """What becomes of a call, from the weakest to the strongest; the strongest that any rule says stands."""
+    """What becomes of a call, from the weakest to the strongest; the strongest that any rule says stands.
+
+    `rank` is 0 for allow and 4 for deny.
+
+    >>> Verdict.ALLOW.rank < Verdict.REPLAY.rank < Verdict.ASK.rank < Verdict.ESCALATE.rank < Verdict.DENY.rank
+    True
+    """
+
+    rank: int
 
     ALLOW = "allow"
     REPLAY = "replay"
@@ -27,17 +35,9 @@ class Verdict(StrEnum):
     ESCALATE = "escalate"
     DENY = "deny"
 
-    @property
-    def rank(self) -> int:
-        """0 for allow, 4 for deny.
 
-        >>> Verdict.ALLOW.rank < Verdict.REPLAY.rank < Verdict.ASK.rank < Verdict.ESCALATE.rank < Verdict.DENY.rank
-        True
-        """
-        return _RANKS[self]
-
-
-_RANKS = {verdict: rank for rank, verdict in enumerate(Verdict)}
+for _rank, _verdict in enumerate(Verdict):
+    _verdict.rank = _rank
 
 
 def join(*verdicts: Verdict) -> Verdict:

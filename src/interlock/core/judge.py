@@ -25,6 +25,8 @@ ENGINE = 1
 """Raised when the same map could decide otherwise; part of every policy's digest."""
 
 _MODEL = Label.MODEL.rank
+_CONTROL, _CONTENT = ArgumentKind.CONTROL, ArgumentKind.CONTENT  # asked for by name, a member costs as much as a call
+_ALLOW, _ASK, _ESCALATE, _DENY = Verdict.ALLOW, Verdict.ASK, Verdict.ESCALATE, Verdict.DENY
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +123,11 @@ class Policy:
         """
         row = self.table.rows.get(tool) if type(tool) is str else None
         if row is None:
-            reasons = [Reason(Verdict.DENY, "unmapped_tool")]
+            reasons = [Reason(_DENY, "unmapped_tool")]
             return self._decision(caller, str(tool), None, None, None, reasons, (), mode)
         judged = read_arguments(arguments)
         if isinstance(judged, Unread):
-            reasons = [Reason(Verdict.DENY, judged.code)]
+            reasons = [Reason(_DENY, judged.code)]
             return self._decision(caller, tool, row, None, None, reasons, (judged.why,), mode)
         faults: list[tuple[str, str]] = []
         details: tuple[str, ...] = ()
@@ -147,7 +149,7 @@ class Policy:
         details: tuple[str, ...],
         mode: Mode,
     ) -> Decision:
-        verdict = Verdict.ALLOW
+        verdict = _ALLOW
         codes: tuple[str, ...] = ()
         why: tuple[str, ...] = ()
         if reasons:
@@ -158,7 +160,7 @@ class Policy:
                 text = explain(reason, row, details)
                 sentences[reason.code] += ("; " if sentences[reason.code] else "") + text
             codes, why = tuple(sentences), tuple(sentences.values())
-        stands = verdict is not Verdict.DENY and row is not None and judged is not None
+        stands = verdict is not _DENY and row is not None and judged is not None
         return Decision(
             verdict=verdict,
             codes=codes,
@@ -171,8 +173,8 @@ class Policy:
             provenance=MappingProxyType({**facts.origins, **facts.embedded} if facts else {}),
             budgets=_budget_asks(row, judged) if stands and row and judged else (),
             sameness=_sameness(row, caller, judged) if stands and row and judged else None,
-            approval=row.terms if verdict is Verdict.ASK and row else None,
-            queue=row.queue if verdict is Verdict.ESCALATE and row else "",
+            approval=row.terms if verdict is _ASK and row else None,
+            queue=row.queue if verdict is _ESCALATE and row else "",
             tenant=caller.tenant,
             principal=caller.principal,
             session=caller.session,
@@ -196,14 +198,14 @@ def gather(row: Row, caller: Caller, sources: Sources, judged: Judged, faults: l
             continue
         plan = row.plans.get(name, row.plan_else)
         kind = type(value)
-        if plan.kind is ArgumentKind.CONTENT:
+        if plan.kind is _CONTENT:
             if plan.worst < _MODEL:
                 worst = sources.find_in_content(value) if kind is str else _embedded(sources, name, value)
                 if worst is not SAID:
                     embedded[name] = worst
             if not plan.looked_up:
                 continue
-        elif plan.kind is ArgumentKind.CONTROL and kind is not int:
+        elif plan.kind is _CONTROL and kind is not int:
             _note_disguise(name, value, sources, faults)
         if plan.worst >= _MODEL and not plan.looked_up:
             continue
@@ -275,7 +277,7 @@ def target_bytes(row: Row, judged: Judged) -> bytes:
     target = [
         f"{name}:{part}"
         for name, part in judged.parts.items()
-        if part != "null" and row.plans.get(name, row.plan_else).kind is ArgumentKind.CONTROL
+        if part != "null" and row.plans.get(name, row.plan_else).kind is _CONTROL
     ]
     return "\n".join(target).encode()
 
@@ -305,7 +307,7 @@ def _sameness(row: Row, caller: Caller, judged: Judged) -> Sameness | None:
     if row.same is None:
         return None
     fields, window_s, retry = row.same
-    listed = ",".join([f"{_quoted(name)}:{judged.parts.get(name, 'null')}" for name in sorted(fields)])
+    listed = ",".join([f"{quoted}:{judged.parts.get(name, 'null')}" for quoted, name in row.same_texts])
     text = f'{{"action":{row.name_text},"fields":{{{listed}}},"tenant":{caller.tenant_text}}}'
     return Sameness(Digest(_named("interlock.effect.v1", text)), fields, window_s, retry)
 
@@ -358,7 +360,7 @@ def explain(reason: Reason, row: Row | None, details: tuple[str, ...] = ()) -> s
 def denied(caller: Caller | None, tool: str, code: str, policy: str = "", mode: Mode = "enforce") -> Decision:
     """A decision without a judgement: outside a session, or when judging itself went wrong."""
     return Decision(
-        verdict=Verdict.DENY,
+        verdict=_DENY,
         codes=(code,),
         why=(_SENTENCES[code],),
         tool=tool,

@@ -109,8 +109,11 @@ def address(text: str) -> str | None:
     >>> address("www.example.com/"), address("Alice")
     ('example.com', None)
     """
-    if _PLAIN_EMAIL.fullmatch(text):
-        return text.lower()
+    if "@" in text:
+        if _PLAIN_EMAIL.fullmatch(text):
+            return text.lower()
+    elif len(text) < 4 or (len(text) < 8 and text.isalnum()):  # shorter than any link or number that counts
+        return None
     if not _SUSPECT.search(text):
         return None
     stripped = text.strip()

@@ -6,7 +6,7 @@ denied; a fact that is missing, or is not of the kind that a rule needs, denies 
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -49,8 +49,7 @@ _LEAST = frozenset(
 """Choices of a closed list that give the least, and so need no source."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What a row looks at; nothing else bears on the verdict.
 
     Args:
@@ -65,10 +64,10 @@ class Facts:
     """
 
     arguments: Mapping[str, Any]
-    origins: Mapping[str, Origin] = field(default_factory=lambda: MappingProxyType({}))
-    embedded: Mapping[str, Origin] = field(default_factory=lambda: MappingProxyType({}))
+    origins: Mapping[str, Origin] = MappingProxyType({})
+    embedded: Mapping[str, Origin] = MappingProxyType({})
     roles: tuple[str, ...] = ()
-    session: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    session: Mapping[str, str] = MappingProxyType({})
     faults: tuple[tuple[str, str], ...] = ()
     repeated: str = ""
     restricted: Origin | None = None
@@ -268,6 +267,7 @@ class Row:
     budgets: tuple[BudgetAsk, ...]
     metered: tuple[str | None, ...]
     same: tuple[tuple[str, ...], int, Literal["verify", "safe", "never"]] | None
+    same_texts: tuple[tuple[str, str], ...]
     changes: bool
     name_text: str
     phrases: tuple[tuple[str, ...], ...]
@@ -372,6 +372,7 @@ def compile_row(action: Action, tool: Tool | None, terms: tuple[str, ...] = ()) 
         *_VERBS[action.effect], *name_words(action.action.replace(".", "_")), *name_words(action.tool)
     )  # fmt: skip
     phrases = tuple(dict.fromkeys(phrase(word) for word in words))
+    same = _same_call(action, plans, action.effect not in {Effect.READ, Effect.FETCH})
     changes = action.effect not in {Effect.READ, Effect.FETCH}
     return Row(
         action=action,
@@ -396,7 +397,8 @@ def compile_row(action: Action, tool: Tool | None, terms: tuple[str, ...] = ()) 
             BudgetAsk(each.meter, each.per, seconds(each.window), each.cap, each.reserve or 1) for each in action.budgets
         ),
         metered=tuple(budget.argument for budget in action.budgets),
-        same=_same_call(action, plans, changes),
+        same=same,
+        same_texts=tuple((json.dumps(name, ensure_ascii=False), name) for name in sorted(same[0])) if same else (),
         changes=changes,
         name_text=json.dumps(action.action),
         phrases=phrases,
