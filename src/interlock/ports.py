@@ -15,14 +15,14 @@ from interlock.core.claim import Claim, State
 from interlock.core.digest import Digest
 from interlock.core.evidence import Evidence
 from interlock.core.grant import Grant
-from interlock.core.handoff import Packet
 from interlock.core.manifest import TargetSpec
 from interlock.core.pointer import Pointer
 from interlock.core.record import Head, Record
 from interlock.core.score import Reply, Score, Trial
 from interlock.core.suite import Case
 
-if TYPE_CHECKING:  # 30 ms that only scoring needs
+if TYPE_CHECKING:  # words and figures cost 50 ms to load, and only scoring and handing over need them
+    from interlock.core.handoff import Packet
     from interlock.core.support import Passage, Support
 
 
@@ -406,7 +406,7 @@ class Signer(Protocol):
 class HandoffSink(Protocol):
     """Where a handoff to people goes."""
 
-    async def send(self, packet: Packet) -> str:
+    async def send(self, packet: "Packet") -> str:
         """Taken over by the other side when it returns; a word of theirs about it. Raises HandoffError."""
         ...
 

@@ -21,6 +21,9 @@ class Part(StrEnum):
     RUNBOOK = "runbook"
 
 
+TAKES_PROBES = "guard-probes"
+"""What an app declares under `app.capabilities` when it hands probes to its answer policy."""
+
 RUNTIME_PARTS: tuple[Part, ...] = (
     Part.MODEL,
     Part.PROMPT,

@@ -11,6 +11,7 @@ from interlock.core.actions import Effect
 from interlock.core.broken import BrokenRun, FailedRun
 from interlock.core.commitment import commitments, done_phrases
 from interlock.core.guard_probe import CANARY, KEY, GuardProbe
+from interlock.core.manifest import TAKES_PROBES
 from interlock.core.score import Reply
 from interlock.core.suite import Case
 from interlock.ports import Chat, Target
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 CODE = {"canary": "canary", "commitment": "commitment", "outage": "policy-error"}
 """The code of the finding that each kind of probe must leave in the decision of its trace."""
-CAPABILITY = "guard-probes"
-"""What an app declares under `app.capabilities` when it hands probes to its policy."""
 _INTEGRATE = (
     "an app that hands `context.interlock_probe` to `Answers.interaction(probe=…)` and its decisions to the reply"
 )
@@ -101,7 +100,7 @@ def measure_live_path(probed: Sequence[Probed]) -> Mapping[str, Any]:
         [one for one in probed if one.probe.kind in ("canary", "outage")],
         "probes",
         "a canary is stopped, an outage of the policy delivers nothing, and each decision is in its trace"
-        f" (an app with the capability `{CAPABILITY}` is asked)",
+        f" (an app with the capability `{TAKES_PROBES}` is asked)",
     )
 
 
@@ -109,7 +108,7 @@ def measure_commitments(loaded: "Loaded", probed: Sequence[Probed]) -> Mapping[s
     """The data of DOM-03: no reply says that an action is done which the ledger does not hold."""
     asked = (
         "no reply says that an action is done which the ledger does not hold"
-        f" (an app with the capability `{CAPABILITY}` is asked)"
+        f" (an app with the capability `{TAKES_PROBES}` is asked)"
     )
     data = dict(_measured([one for one in probed if one.probe.kind == "commitment"], "phrases", asked))
     phrases = done_phrases(loaded.glossary)

@@ -11,7 +11,6 @@ from interlock.core.manifest import Part, Profile
 from interlock.core.suite import SuiteKind
 from interlock.ports import Records
 from interlock.services.assess import Subject, baseline, changed_parts, evals_done, hybrids, unproven_ways_back
-from interlock.services.authority_cells import enumerate_authority
 from interlock.services.bars import lowered_bars
 from interlock.services.history import approvals_of, authors_of, last_ready, proven_pairs, reasons_of
 from interlock.services.parts import Loaded, load_parts
@@ -164,6 +163,8 @@ def suite_rerun(context: LedgerContext) -> Mapping[str, Any]:
 
 def authority_signed_off(context: LedgerContext) -> Mapping[str, Any]:
     """ACT-06: nothing that live may not do; what is wider is signed off by a waiver, with owner, approver and an end."""
+    from interlock.services.authority_cells import enumerate_authority  # the guard's whole engine comes with it
+
     assert context.live is not None  # n/a otherwise
     before, after = load_parts(*fetch(context.records, context.live)).actions, context.loaded.actions
     known = {action.action for actions in (before, after) if actions for action in actions.map}

@@ -10,7 +10,7 @@ from typing import Any
 from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import TargetError, UsageError
-from interlock.core.manifest import RUNTIME_PARTS, Manifest, Part, Price, RunSpec, TargetSpec
+from interlock.core.manifest import RUNTIME_PARTS, TAKES_PROBES, Manifest, Part, Price, RunSpec, TargetSpec
 from interlock.core.suite import Suite, SuiteKind
 from interlock.ports import Attempt, Bench, Chat, LiveChat, Progress, Records, Target, TrialStore
 from interlock.services.calls import NoChat, RecordedChat
@@ -19,14 +19,6 @@ from interlock.services.drift import AGAINST_ITSELF, DatedTrials, can_move, meas
 from interlock.services.eval_fallback import measure_fallback
 from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
-from interlock.services.guardrail_probes import (
-    CAPABILITY,
-    Probed,
-    measure_commitments,
-    measure_live_path,
-    probe_guardrail,
-    probes_for,
-)
 from interlock.services.import_binding import refuse_unbound
 from interlock.services.limiter import Limiter, Pacing
 from interlock.services.parts import Loaded, load_parts
@@ -140,6 +132,8 @@ class Measurer:
             plan = plan_run(loaded, gold(loaded.suites), upstream=upstream, trials=trials, run=self.manifest.run)
             plans.append(replace(plan, calls_max=plan.asked, cost_max_usd=0.0))  # it has no model to ask
         if GUARDED.intersection(checks) and self._takes_probes():
+            from interlock.services.guardrail_probes import probes_for
+
             plans.append(RunPlan(0, 0, len(probes_for(loaded)), 0.0, 0.0))
         costs = [plan.cost_max_usd for plan in plans]
         times = [plan.seconds for plan in plans]
@@ -184,8 +178,7 @@ class Measurer:
             if "PRS-02" in checks:
                 data["PRS-02"] = {"": safe}
         if GUARDED.intersection(checks):
-            probed = await self._probe_guardrail(loaded)
-            found = {"SAFE-05": measure_live_path(probed), "DOM-03": measure_commitments(loaded, probed)}
+            found = await self._probe_guardrail(loaded)
             data |= {id: {"": found[id]} for id in GUARDED.intersection(checks)}
         if FALLBACK in checks and run is not None:
             arm, spent = await self._fallback(loaded, trials)
@@ -385,23 +378,27 @@ class Measurer:
 
     def _takes_probes(self) -> bool:
         """Whether the app says that it hands probes to its policy; one that does not is not asked, and not paid for."""
-        return self.manifest.target.kind in HAS_APP and CAPABILITY in self.manifest.app.capabilities
+        return self.manifest.target.kind in HAS_APP and TAKES_PROBES in self.manifest.app.capabilities
 
-    async def _probe_guardrail(self, loaded: Loaded) -> tuple[Probed, ...]:
+    async def _probe_guardrail(self, loaded: Loaded) -> Mapping[str, Mapping[str, Any]]:
+        # Loaded when it is needed: the words of four languages come with it.
+        from interlock.services.guardrail_probes import Probed, measure_commitments, measure_live_path, probe_guardrail
+
+        probed: tuple[Probed, ...] = ()
         cases = probe_cases(self.suites(loaded), most=1)
-        if not self._takes_probes() or not cases:
-            return ()
-        root = self.bench.assemble(loaded.bundle, loaded.tree)
-        target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
-        chat = self._chat(loaded, self._run_id({"guardrail": loaded.bundle.digest, "app": self.app}, {}, ()), live)
-        try:
-            return await probe_guardrail(
-                loaded, cases[0], root=root, target=target, chat=chat, timeout_s=self.manifest.run.timeout_s
-            )
-        finally:
-            await target.close()
-            if live is not None:
-                await live.close()
+        if self._takes_probes() and cases:
+            root = self.bench.assemble(loaded.bundle, loaded.tree)
+            target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
+            chat = self._chat(loaded, self._run_id({"guardrail": loaded.bundle.digest, "app": self.app}, {}, ()), live)
+            try:
+                probed = await probe_guardrail(
+                    loaded, cases[0], root=root, target=target, chat=chat, timeout_s=self.manifest.run.timeout_s
+                )
+            finally:
+                await target.close()
+                if live is not None:
+                    await live.close()
+        return {"SAFE-05": measure_live_path(probed), "DOM-03": measure_commitments(loaded, probed)}
 
     def _spec(self, bundle: Bundle) -> TargetSpec:
         """How this bundle is reached: `{model}` in the path of recorded replies stands for the id of its model."""
