@@ -12,13 +12,15 @@ from typing import Any
 
 from interlock.core.actions import ActionMap, ArgumentKind, Effect, Label
 from interlock.core.arguments import Judged, Unread, compile_schema, read_arguments, schema_faults
-from interlock.core.decision import BudgetAsk, Decision, Mode, Sameness, Verdict
+from interlock.core.budget import BudgetAsk
+from interlock.core.decision import Decision, Mode
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import PolicyError
 from interlock.core.glossary import Glossary
 from interlock.core.lexical import disguise
 from interlock.core.provenance import SAID, Origin, Sources, number
 from interlock.core.table import Facts, Reason, Row, Table
+from interlock.core.terms import KEY_DOMAIN, CallVerdict, IdempotencyTerms
 from interlock.core.tools import Tool
 
 ENGINE = 1
@@ -121,11 +123,11 @@ class Policy:
         """
         row = self.table.rows.get(tool) if type(tool) is str else None
         if row is None:
-            reasons = [Reason(Verdict.DENY, "unmapped_tool")]
+            reasons = [Reason(CallVerdict.DENY, "unmapped_tool")]
             return self._decision(caller, str(tool), None, None, None, reasons, (), mode)
         judged = read_arguments(arguments)
         if isinstance(judged, Unread):
-            reasons = [Reason(Verdict.DENY, judged.code)]
+            reasons = [Reason(CallVerdict.DENY, judged.code)]
             return self._decision(caller, tool, row, None, None, reasons, (judged.why,), mode)
         faults: list[tuple[str, str]] = []
         details: tuple[str, ...] = ()
@@ -147,7 +149,7 @@ class Policy:
         details: tuple[str, ...],
         mode: Mode,
     ) -> Decision:
-        verdict = Verdict.ALLOW
+        verdict = CallVerdict.ALLOW
         codes: tuple[str, ...] = ()
         why: tuple[str, ...] = ()
         if reasons:
@@ -158,7 +160,7 @@ class Policy:
                 text = explain(reason, row, details)
                 sentences[reason.code] += ("; " if sentences[reason.code] else "") + text
             codes, why = tuple(sentences), tuple(sentences.values())
-        stands = verdict is not Verdict.DENY and row is not None and judged is not None
+        stands = verdict is not CallVerdict.DENY and row is not None and judged is not None
         return Decision(
             verdict=verdict,
             codes=codes,
@@ -170,9 +172,9 @@ class Policy:
             arguments=judged.content if judged else b"",
             provenance=MappingProxyType({**facts.origins, **facts.embedded} if facts else {}),
             budgets=_budget_asks(row, judged) if stands and row and judged else (),
-            sameness=_sameness(row, caller, judged) if stands and row and judged else None,
-            approval=row.terms if verdict is Verdict.ASK and row else None,
-            queue=row.queue if verdict is Verdict.ESCALATE and row else "",
+            idempotency=_idempotency(row, caller, judged) if stands and row and judged else None,
+            approval=row.terms if verdict is CallVerdict.ASK and row else None,
+            queue=row.queue if verdict is CallVerdict.ESCALATE and row else "",
             tenant=caller.tenant,
             principal=caller.principal,
             session=caller.session,
@@ -301,13 +303,13 @@ def _budget_ask(ask: BudgetAsk, argument: str, judged: Judged) -> BudgetAsk:
     return BudgetAsk(ask.meter, ask.per, ask.window_s, ask.cap, judged.value[argument])
 
 
-def _sameness(row: Row, caller: Caller, judged: Judged) -> Sameness | None:
+def _idempotency(row: Row, caller: Caller, judged: Judged) -> IdempotencyTerms | None:
     if row.same is None:
         return None
     fields, window_s, retry = row.same
     listed = ",".join([f"{_quoted(name)}:{judged.parts.get(name, 'null')}" for name in sorted(fields)])
     text = f'{{"action":{row.name_text},"fields":{{{listed}}},"tenant":{caller.tenant_text}}}'
-    return Sameness(Digest(_named("interlock.effect.v1", text)), fields, window_s, retry)
+    return IdempotencyTerms(Digest(_named(KEY_DOMAIN, text)), window_s, retry, fields)
 
 
 def _named(domain: str, text: str) -> str:
@@ -337,6 +339,9 @@ _SENTENCES: Mapping[str, str] = {
     "reader_restricted": "a value would leave those who may read it",
     "not_requested": "there is doubt, and nothing in the request asks for this action",
     NOBODY: "the call was made outside a session",
+    "session_calls": "the session has used up its calls",
+    "session_seconds": "the session has used up its time",
+    "session_tokens": "the session has used up its tokens",
     "guard_failed": "the guard could not decide",
 }
 
@@ -358,7 +363,7 @@ def explain(reason: Reason, row: Row | None, details: tuple[str, ...] = ()) -> s
 def denied(caller: Caller | None, tool: str, code: str, policy: str = "", mode: Mode = "enforce") -> Decision:
     """A decision without a judgement: outside a session, or when judging itself went wrong."""
     return Decision(
-        verdict=Verdict.DENY,
+        verdict=CallVerdict.DENY,
         codes=(code,),
         why=(_SENTENCES[code],),
         tool=tool,

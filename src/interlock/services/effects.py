@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from interlock.core.actions import Effect
 from interlock.core.claim import OPEN, Arrival, Claim, DidNotHappen, Happened, State
 from interlock.core.digest import canonical, short
-from interlock.core.effect import CallVerdict, EffectRequest, Retry
+from interlock.core.effect import EffectRequest
 from interlock.core.errors import (
     Denied,
     Escalated,
@@ -29,6 +29,7 @@ from interlock.core.errors import (
     ResultNotKept,
 )
 from interlock.core.record import decision_body
+from interlock.core.terms import CallVerdict, Retry
 from interlock.ports import Clock, EffectStore, Signer
 from interlock.services.effect_claim import Answer, Found, Go, Hearing, Refusal, Waits, settle
 
@@ -209,8 +210,8 @@ class Life:
             case Waits():
                 a = answer.approval
                 raise NeedsApproval(
-                    answer.why or f"`{action}` waits for {a.waits} approval(s) by `{a.terms.role}`", approval=a.id,
-                    expires_at=a.expires_at, hint=f"interlock approve {a.id} --as NAME",
+                    answer.why or f"`{action}` waits for {a.waits} approval(s) by {a.terms.who}", approval=a.id,
+                    expires_at=a.expires_at, hint=f"interlock approve {a.id} --as NAME" if a.terms.role else "the app asks the person: session.confirm(approval)",
                 )  # fmt: skip
             case Found(claim=claim, arrival=Arrival.REPLAY):
                 if claim.result is None:
