@@ -418,9 +418,7 @@ def test_a_thread_without_its_context_is_denied(shop: Shop) -> None:
             found.append(denied.codes)
 
     with shop.session():
-        for target in (work, lambda: context.run(work)):
-            context = contextvars.copy_context()
-            thread = Thread(target=target)
+        for thread in (Thread(target=work), Thread(target=contextvars.copy_context().run, args=(work,))):
             thread.start()
             thread.join()
     assert found == [("no_session",), {"refund_id": "R1"}]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from interlock.adapters.clock import SystemClock
 from interlock.core.decision import Decision
 from interlock.core.effect import EffectRequest
-from interlock.core.errors import Denied, Escalated, InterlockError, LedgerError
+from interlock.core.errors import Denied, Escalated, InterlockError, LedgerError, NeedsApproval
 from interlock.core.judge import NOBODY
 from interlock.core.replay import record_of
 from interlock.core.request import request_of
 from interlock.core.terms import CallVerdict
 from interlock.sdk.store import NoStore, Opened
-from interlock.services.effects import Performed, perform, perform_async
+from interlock.services.effects import Life, Performed, perform, perform_async
 
 if TYPE_CHECKING:
     from interlock.sdk.session import Session
@@ -34,10 +34,15 @@ def options_of(options: Mapping[str, Any]) -> dict[str, Any]:
 class Run:
     """One call of one tool in one session."""
 
-    def __init__(self, session: "Session", tool: str, arguments: Any, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, session: "Session", tool: str, arguments: Any, options: Mapping[str, Any], *, counts: bool = True
+    ) -> None:  # fmt: skip
         self.session, self.tool, self.arguments = session, tool, arguments
         self.options = options_of(options)
-        self.number, self.decision = session.counted(tool, arguments)
+        if counts:
+            self.number, self.decision = session.counted(tool, arguments)
+        else:
+            self.number, self.decision = session.calls + 1, session.decide(tool, arguments)
 
     def call(self, run: Callable[..., Any]) -> Any:
         """Make the call. Raises: as `Session.call`."""
@@ -63,6 +68,13 @@ class Run:
             return self.decision.forwarded
         given = json.loads(self.arguments) if isinstance(self.arguments, str | bytes) else self.arguments
         return dict(given)
+
+    def ask(self) -> NeedsApproval | None:
+        """Whom the call waits for; see `Session.ask`."""
+        if self.decision.verdict is not CallVerdict.ASK or (request := self._let_through()) is None:
+            return None
+        life = {name: value for name, value in self._life(request).items() if name != "reads_without_store"}
+        return Life(request, len, **life).ask()
 
     # ── before
 

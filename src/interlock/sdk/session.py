@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from interlock.core.actions import ArgumentKind, Label
 from interlock.core.arguments import Judged, read_arguments
 from interlock.core.decision import Decision, Mode
-from interlock.core.errors import UsageError
+from interlock.core.errors import NeedsApproval, UsageError
 from interlock.core.judge import NOBODY, Caller, Policy, argument_leaves, denied, target_bytes
 from interlock.core.lexical import needs_cue
 from interlock.core.provenance import Leaf, OutputLabels, Sources, leaves
@@ -154,6 +154,16 @@ class Session:
 
         made: _T = await Run(self, tool, arguments, options).acall(run)
         return made
+
+    def ask(self, tool: str, arguments: Any) -> NeedsApproval | None:
+        """Whom a proposed call waits for: the request is written down, so that it can be decided, and nothing is called.
+
+        For frameworks that pause before a tool is called. None when nobody has to be asked, also because it is denied.
+        Raises: LedgerError, Denied when the question cannot be written down.
+        """
+        from interlock.sdk.run import Run
+
+        return Run(self, tool, arguments, {}, counts=False).ask()
 
     def confirm(self, approval: str) -> None:
         """The person of the session says yes to a question that is theirs to answer: one that the map gives to no team.

@@ -70,6 +70,7 @@ class Found:
 
 
 Answer = Go | Refusal | Waits | Found
+_Way = tuple[Claim | None, Arrival, Sequence[tuple[BudgetAsk, Account]], Approval | Grant | None]
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,18 @@ class Hearing:
     lease: timedelta
     signer: Signer | None
 
+    def question(self) -> Waits | None:
+        """Whom the call waits for, written down as the request that they decide; None when nobody has to be asked."""
+        answer = self._decided()
+        return answer if isinstance(answer, Waits) else None
+
     def answer(self) -> Answer:
         """Decide, and write everything that follows from it; only the call itself is left to do."""
+        decided = self._decided()
+        return self._go(*decided) if isinstance(decided, tuple) else decided
+
+    def _decided(self) -> "Refusal | Waits | Found | _Way":
+        """The answer, or, where the way is free, with what the claim is made."""
         request = self.request
         if off := self.turn.switched_off(request.scopes):
             which = ", ".join(f"{each.scope} {each.name}".strip() for each in off)
@@ -116,11 +127,11 @@ class Hearing:
             if isinstance(decided, Refusal | Waits):
                 return decided
             agreed = decided
-        return self._go(found, arrival, asks, agreed)
+        return found, arrival, asks, agreed
 
     # ── what was there before
 
-    def _found(self, claim: Claim, arrival: Arrival) -> Answer:
+    def _found(self, claim: Claim, arrival: Arrival) -> Refusal | Found:
         if arrival is Arrival.LAPSED:
             said = "the lease ran out before an outcome was recorded"
             claim = settle(self.turn, claim, State.UNKNOWN, by="lease", now=self.now, reason=said)
