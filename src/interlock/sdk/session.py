@@ -190,6 +190,12 @@ class Session:
         with self.lock:
             self.tokens += tokens
 
+    def count_repair(self) -> str:
+        """Count a repair of an answer as one call. Returns: the code of the limit that forbids it, empty where none does."""
+        with self.lock:
+            self.calls += 1
+            return self._used_up(self.calls)
+
     def counted(self, tool: str, arguments: Any) -> tuple[int, Decision]:
         """Judge a call that is about to be made, and count it. Returns: which of the session's calls it is, and the decision."""
         with self.lock:
