@@ -337,8 +337,8 @@ def test_denied_calls_count_too(session: Session) -> None:
 
 def test_a_runaway_stops_at_the_time_and_the_tokens_of_its_session(shop: Shop) -> None:
     now = [0.0]
-    guard = shop.guard
-    made = Session(guard.policy, shop.session().caller, "enforce", guard.memory, guard.book, lambda: now[0])
+    made = shop.session()
+    made.restart(lambda: now[0])
     assert made.decide("get_order", {"order_id": "W123"}).codes == ()
     now[0] = 601
     assert made.decide("get_order", {"order_id": "W123"}).codes == ("session_seconds",)

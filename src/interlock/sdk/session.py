@@ -40,8 +40,7 @@ class Session:
     """
 
     def __init__(
-        self, policy: Policy, caller: Caller, mode: Mode, memory: LabelMemory, book: EffectBook,
-        ticks: Callable[[], float] = monotonic,
+        self, policy: Policy, caller: Caller, mode: Mode, memory: LabelMemory, book: EffectBook
     ) -> None:  # fmt: skip
         self.policy = policy
         self.caller = caller
@@ -51,7 +50,7 @@ class Session:
         self.sources = Sources()
         self.lock = RLock()
         self.calls = self.tokens = self.effects = 0
-        self._ticks, self._began = ticks, ticks()
+        self.restart(monotonic)
         self._tokens: list[Token[Session | None]] = []
 
     def __enter__(self) -> Self:
@@ -189,6 +188,11 @@ class Session:
             )
         with self.lock:
             self.tokens += tokens
+
+    def restart(self, ticks: Callable[[], float]) -> None:
+        """Begin the time of the session anew, by another clock: seconds that only grow."""
+        with self.lock:
+            self._ticks, self._began = ticks, ticks()
 
     def count_repair(self) -> str:
         """Count a repair of an answer as one call. Returns: the code of the limit that forbids it, empty where none does."""

@@ -141,7 +141,7 @@ def plan_check(desk: Desk, environments: Sequence[str], *, again: bool = False) 
                 continue
             gap = _gap(check, subject, named, desk.records, again=again)
             if gap is not None and check.id not in owed:
-                can = check.instrument not in (None, "mutation") and (desk.locked or check.id in STATIC)
+                can = check.instrument not in (None, "mutation", "attack") and (desk.locked or check.id in STATIC)
                 owed[check.id] = Owed(check.id, gap, can, tuple(part.value for part in Part if part in check.reads))
     if any(id in SUITE_CHECKS and row.gap is Gap.BROKEN for id, row in owed.items()):
         # INVARIANT: one run answers them all. What a broken run said of one check is not kept beside a later run's word.

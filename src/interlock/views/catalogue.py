@@ -17,6 +17,7 @@ _HOW = {
     "ledger": "read from the ledger",
     "eval": "suites are run through the app",
     "probe": "the app gets malformed model outputs",
+    "attack": "the guard is attacked on a scratch store (`interlock guard test`)",
     "mutation": "parts are broken on purpose and the suites run on each (`interlock suite mutate`)",
 }
 
