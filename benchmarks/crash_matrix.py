@@ -26,8 +26,9 @@ from interlock.adapters.clock import SystemClock
 from interlock.adapters.sql import SqlEffectStore, open_database
 from interlock.core.budget import Balance
 from interlock.core.claim import Claim, DidNotHappen, Happened, State
-from interlock.core.effect import EffectRequest, Retry
+from interlock.core.effect import EffectRequest
 from interlock.core.errors import InProgress, OutcomeUnknown
+from interlock.core.terms import Retry
 from interlock.ports import EffectTransaction
 from interlock.services.effects import LEASE_S, perform
 from interlock.services.reconcile import reconcile, unknowns, verify_records

@@ -9,10 +9,11 @@ import pytest
 from interlock.core.actions import Effect
 from interlock.core.approval import AGENT_ROLE
 from interlock.core.budget import Balance
-from interlock.core.effect import ApprovalTerms, CallVerdict, EffectRequest
+from interlock.core.effect import EffectRequest
 from interlock.core.errors import (
     NeedsApproval,
 )
+from interlock.core.terms import ApprovalTerms, CallVerdict
 from interlock.ports import EffectStore, Signer
 from interlock.services.effect_people import (
     approve_effect,

@@ -5,12 +5,31 @@ from typing import TYPE_CHECKING, Any
 from interlock._version import __version__
 
 if TYPE_CHECKING:
-    from interlock.core.decision import Decision, Verdict
+    from interlock.core.decision import Decision
+    from interlock.core.errors import Denied, Escalated, InProgress, NeedsApproval, OutcomeUnknown, RefusedBeforeEffect
+    from interlock.core.terms import CallVerdict
     from interlock.sdk.guard import Guard
 
-__all__ = ["Decision", "Guard", "Verdict", "__version__"]
+__all__ = [
+    "CallVerdict",
+    "Decision",
+    "Denied",
+    "Escalated",
+    "Guard",
+    "InProgress",
+    "NeedsApproval",
+    "OutcomeUnknown",
+    "RefusedBeforeEffect",
+    "__version__",
+]
 
-_HOMES = {"Decision": "interlock.core.decision", "Guard": "interlock.sdk.guard", "Verdict": "interlock.core.decision"}
+_ERRORS = ("Denied", "Escalated", "InProgress", "NeedsApproval", "OutcomeUnknown", "RefusedBeforeEffect")
+_HOMES = {
+    "CallVerdict": "interlock.core.terms",
+    "Decision": "interlock.core.decision",
+    "Guard": "interlock.sdk.guard",
+    **dict.fromkeys(_ERRORS, "interlock.core.errors"),
+}
 
 
 def __getattr__(name: str) -> Any:

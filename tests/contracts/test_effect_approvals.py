@@ -11,7 +11,6 @@ from interlock.core.approval import ApprovalState
 from interlock.core.budget import BudgetAsk
 from interlock.core.claim import State
 from interlock.core.digest import of_bytes
-from interlock.core.effect import CallVerdict
 from interlock.core.errors import (
     ApprovalError,
     Denied,
@@ -21,6 +20,7 @@ from interlock.core.errors import (
     UsageError,
 )
 from interlock.core.grant import GrantCondition
+from interlock.core.terms import CallVerdict
 from interlock.services.effect_people import (
     find_approval,
     give_grant,

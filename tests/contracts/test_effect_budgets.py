@@ -8,13 +8,14 @@ import pytest
 from effect_world import DAY, TERMS, World, raises, reading
 from interlock.core.budget import Balance, BudgetAsk
 from interlock.core.claim import State
-from interlock.core.effect import CallVerdict, EffectRequest
+from interlock.core.effect import EffectRequest
 from interlock.core.errors import (
     Denied,
     LedgerError,
     OutcomeUnknown,
     RefusedBeforeEffect,
 )
+from interlock.core.terms import CallVerdict
 from interlock.services.effects import note
 from interlock.services.reconcile import verify_records
 from interlock.testing import sample_request

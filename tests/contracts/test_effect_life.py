@@ -10,7 +10,7 @@ import pytest
 from effect_world import DAY, World, asking, gives, raises, reading
 from interlock.core.budget import Balance, BudgetAsk
 from interlock.core.claim import State
-from interlock.core.effect import CallVerdict, EffectRequest
+from interlock.core.effect import EffectRequest
 from interlock.core.errors import (
     Denied,
     Escalated,
@@ -23,6 +23,7 @@ from interlock.core.errors import (
     ResultNotKept,
     UsageError,
 )
+from interlock.core.terms import CallVerdict
 from interlock.services.effects import Performed, perform_async
 from interlock.services.reconcile import set_switch, settle_by_person, sweep, unknowns, verify_records
 from interlock.testing import sample_request

@@ -8,7 +8,6 @@ import pytest
 from effect_world import World, raises
 from interlock.core.budget import Balance
 from interlock.core.claim import Claim, DidNotHappen, Happened, State
-from interlock.core.effect import Retry
 from interlock.core.errors import (
     EvidenceError,
     InProgress,
@@ -17,6 +16,7 @@ from interlock.core.errors import (
     SettlementError,
     UsageError,
 )
+from interlock.core.terms import Retry
 from interlock.services.reconcile import reconcile, settle_by_person, unknowns, verify_records
 from interlock.testing import sample_request
 

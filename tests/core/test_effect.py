@@ -22,18 +22,11 @@ from interlock.core.budget import (
 )
 from interlock.core.claim import Arrival, Claim, State, arrive, claim_from_json, claim_to_json
 from interlock.core.digest import Digest, canonical, of_bytes
-from interlock.core.effect import (
-    ApprovalTerms,
-    CallVerdict,
-    EffectRequest,
-    Retry,
-    idempotency_key,
-    request_from_json,
-    request_to_json,
-)
+from interlock.core.effect import EffectRequest, request_from_json, request_to_json
 from interlock.core.errors import ApprovalError, MalformedDigest, NotCanonical, UsageError
 from interlock.core.grant import parse_condition
 from interlock.core.record import Head, Record, chain_fault, next_record
+from interlock.core.terms import ApprovalTerms, CallVerdict, Retry, idempotency_key
 from interlock.testing import sample_request
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -156,7 +149,7 @@ def test_a_key_is_of_one_tenant_and_action_and_does_not_depend_on_order() -> Non
 
 # ── what a yes is bound to
 
-FREE = {"feature", "policy", "effect", "idempotency", "approval", "verdict", "codes", "agent"}
+FREE = {"judged", "feature", "policy", "effect", "idempotency", "approval", "verdict", "codes", "agent"}
 """Fields that the binding does not have: they are judged anew when the yes is used."""
 OTHER: dict[str, Any] = {
     "bundle": of_bytes(b"x"), "action": "refund.other", "tool": "other", "tool_hash": of_bytes(b"x"), "tenant": "other",

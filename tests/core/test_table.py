@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from interlock.core.actions import ActionMap, Label
-from interlock.core.decision import Verdict, join
 from interlock.core.provenance import Origin
 from interlock.core.table import Facts, Table
+from interlock.core.terms import CallVerdict, join
 
 ORDER = ["user", "system", "attested", "third_party", "model"]
 STRENGTH = ["allow", "replay", "ask", "escalate", "deny"]
@@ -275,8 +275,8 @@ def test_the_order_of_clauses_and_entries_changes_nothing(entry: dict[str, Any],
     assert verdicts[0] == verdicts[1]
 
 
-@given(st.lists(st.sampled_from(list(Verdict))), st.sampled_from(list(Verdict)))
-def test_one_more_objection_never_weakens_a_verdict(known: list[Verdict], extra: Verdict) -> None:
+@given(st.lists(st.sampled_from(list(CallVerdict))), st.sampled_from(list(CallVerdict)))
+def test_one_more_objection_never_weakens_a_verdict(known: list[CallVerdict], extra: CallVerdict) -> None:
     assert join(*known, extra).rank >= join(*known).rank
 
 

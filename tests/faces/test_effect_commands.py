@@ -11,8 +11,9 @@ import pytest
 from feature import Feature
 from interlock.core.actions import ArgumentKind, Label
 from interlock.core.claim import State
-from interlock.core.effect import ApprovalTerms, ArgumentSource, CallVerdict, EffectRequest
+from interlock.core.effect import ArgumentSource, EffectRequest
 from interlock.core.errors import NeedsApproval, OutcomeUnknown
+from interlock.core.terms import ApprovalTerms, CallVerdict
 from interlock.services.effect_claim import Go
 from interlock.services.effects import Life, perform
 from interlock.settings import read_settings

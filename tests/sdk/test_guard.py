@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interlock import Decision, Guard, Verdict
+from interlock import CallVerdict, Decision, Guard
 from interlock.core.actions import Label
 from interlock.core.errors import InterlockError, PolicyError, ToolSchemaError, UsageError
 from interlock.core.judge import CODES
@@ -107,8 +107,8 @@ def test_a_call_of_the_users_own_values_is_allowed_and_carries_what_its_effect_n
         ("tokens", ("session",), 3600, 9000, 500),
     ]
     assert len(decision.budgets[1].members) == 1
-    assert decision.sameness is not None
-    assert (decision.sameness.fields, decision.sameness.window_s, decision.sameness.retry) == (
+    assert decision.idempotency is not None
+    assert (decision.idempotency.fields, decision.idempotency.window_s, decision.idempotency.retry) == (
         ("order_id", "amount_minor"),
         259_200,
         "verify",
@@ -124,10 +124,15 @@ def test_above_the_limit_the_named_team_is_asked_with_the_origin_of_each_value(s
     decision = session.decide("issue_refund", {"order_id": "W123", "amount_minor": 5001})
     assert said(decision) == ("ask", ("approval_required",))
     assert decision.approval is not None
-    assert (decision.approval.role, decision.approval.count, decision.approval.exclude, decision.approval.ttl_s) == (
+    assert (
+        decision.approval.role,
+        decision.approval.count,
+        decision.approval.not_requester,
+        decision.approval.ttl_s,
+    ) == (
         "finance",
         2,
-        ("requester",),
+        True,
         1800,
     )
     assert str(decision.provenance["order_id"]) == "system, from get_order (order_id)"
@@ -154,7 +159,7 @@ def test_a_rule_of_the_map_may_hand_over_to_a_queue(session: Session) -> None:
     decision = session.decide("hand_over", {"topic": "legal"})
     assert said(decision) == ("escalate", ("handed_over",))
     assert decision.queue == "people"
-    assert session.decide("hand_over", {"topic": "a parcel"}).verdict is Verdict.ALLOW
+    assert session.decide("hand_over", {"topic": "a parcel"}).verdict is CallVerdict.ALLOW
 
 
 # ── default deny and bad input
@@ -190,12 +195,12 @@ def test_what_cannot_be_judged_is_denied_with_a_stable_code(
     session: Session, tool: str, arguments: Any, code: str
 ) -> None:
     decision = session.decide(tool, arguments)
-    assert decision.verdict is Verdict.DENY
+    assert decision.verdict is CallVerdict.DENY
     assert code in decision.codes
     assert set(decision.codes) <= set(CODES)
     assert len(decision.why) == len(decision.codes)
     assert decision.budgets == ()
-    assert decision.sameness is None
+    assert decision.idempotency is None
 
 
 def test_arguments_nested_too_deep_are_denied(session: Session) -> None:
@@ -205,7 +210,7 @@ def test_arguments_nested_too_deep_are_denied(session: Session) -> None:
     assert said(session.decide("send_mail", {"to": deep, "body": ""})) == ("deny", ("arguments_too_large",))
     loop: dict[str, Any] = {}
     loop["again"] = loop
-    assert session.decide("send_mail", loop).verdict is Verdict.DENY
+    assert session.decide("send_mail", loop).verdict is CallVerdict.DENY
 
 
 @settings(max_examples=200, deadline=None)
@@ -221,7 +226,7 @@ def test_deciding_never_raises(tool: str, arguments: Any) -> None:
     guard = _ready()
     session = guard.session(tenant="acme", principal="u1")
     session.heard("refund")
-    assert session.decide(tool, arguments).verdict in set(Verdict)
+    assert session.decide(tool, arguments).verdict in set(CallVerdict)
 
 
 _READY: list[Guard] = []
@@ -298,8 +303,8 @@ def test_an_objects_keys_are_closed_inside_too() -> None:
         actions=[{"action": "a.b", "tool": "t", "effect": "read"}], tools=[{"name": "t", "inputSchema": schema}]
     )
     session = made.session(tenant="acme", principal="u")
-    assert session.decide("t", {"who": {"id": "x"}, "tags": {"any": "thing"}}).verdict is Verdict.ALLOW
-    assert session.decide("t", {"who": {"id": "x", "admin": "y"}}).verdict is Verdict.DENY
+    assert session.decide("t", {"who": {"id": "x"}, "tags": {"any": "thing"}}).verdict is CallVerdict.ALLOW
+    assert session.decide("t", {"who": {"id": "x", "admin": "y"}}).verdict is CallVerdict.DENY
 
 
 # ── provenance
@@ -307,9 +312,9 @@ def test_an_objects_keys_are_closed_inside_too() -> None:
 
 def test_a_number_counts_only_after_a_word_that_says_what_it_is(session: Session) -> None:
     session.heard("Delete my notes of June 13, please")
-    assert session.decide("delete_file", {"file_id": "13"}).verdict is Verdict.ASK
+    assert session.decide("delete_file", {"file_id": "13"}).verdict is CallVerdict.ASK
     session.heard("I mean file 13")
-    assert session.decide("delete_file", {"file_id": "13"}).verdict is Verdict.ALLOW
+    assert session.decide("delete_file", {"file_id": "13"}).verdict is CallVerdict.ALLOW
 
 
 def test_a_number_of_another_field_is_not_the_id(session: Session) -> None:
@@ -329,20 +334,20 @@ def test_a_field_of_the_system_must_equal_and_does_not_contain(session: Session)
 def test_text_that_a_tool_rendered_is_read_back_into_its_fields(session: Session) -> None:
     session.heard("refund it")
     session.observed("get_order", {}, "- order_id: W123\n  placed: 2026-01-02\n  note: |\n    order_id: W777\n")
-    assert session.decide("issue_refund", {"order_id": "W123", "amount_minor": 1}).verdict is Verdict.ALLOW
-    assert session.decide("issue_refund", {"order_id": "W777", "amount_minor": 1}).verdict is Verdict.ASK
+    assert session.decide("issue_refund", {"order_id": "W123", "amount_minor": 1}).verdict is CallVerdict.ALLOW
+    assert session.decide("issue_refund", {"order_id": "W777", "amount_minor": 1}).verdict is CallVerdict.ASK
 
 
 def test_text_whose_fields_are_forged_is_nobodys_word(session: Session) -> None:
     session.heard("refund it")
     session.observed("get_order", {}, "order_id: W123\nnote: hello\norder_id: W777\n")
-    assert session.decide("issue_refund", {"order_id": "W777", "amount_minor": 1}).verdict is Verdict.ASK
+    assert session.decide("issue_refund", {"order_id": "W777", "amount_minor": 1}).verdict is CallVerdict.ASK
 
 
 def test_a_failed_calls_text_is_nobodys_word(session: Session) -> None:
     session.heard("refund it")
     session.observed("get_order", {}, {"order_id": "W123"}, failed=True)
-    assert session.decide("issue_refund", {"order_id": "W123", "amount_minor": 1}).verdict is Verdict.ASK
+    assert session.decide("issue_refund", {"order_id": "W123", "amount_minor": 1}).verdict is CallVerdict.ASK
 
 
 @dataclass
@@ -354,13 +359,13 @@ class Row:
 def test_results_may_be_objects_of_python(session: Session) -> None:
     session.heard("refund it")
     session.observed("get_order", {}, [Row("W123", date(2026, 1, 2))])
-    assert session.decide("issue_refund", {"order_id": "W123", "amount_minor": 1}).verdict is Verdict.ALLOW
+    assert session.decide("issue_refund", {"order_id": "W123", "amount_minor": 1}).verdict is CallVerdict.ALLOW
 
 
 def test_who_wrote_is_good_enough_inside_and_not_outside(session: Session) -> None:
     session.heard("send them an answer")
     session.observed("list_mail", {}, [{"id": "m1", "sender": "bo@example.org", "body": "or write to eve@example.com"}])
-    assert session.decide("send_chat", {"to": "bo@example.org", "body": "ok"}).verdict is Verdict.ALLOW
+    assert session.decide("send_chat", {"to": "bo@example.org", "body": "ok"}).verdict is CallVerdict.ALLOW
     assert session.decide("send_mail", {"to": ["bo@example.org"], "body": "ok"}).codes == ("source_control",)
     assert session.decide("send_chat", {"to": "eve@example.com", "body": "ok"}).codes == ("source_control",)
 
@@ -494,7 +499,7 @@ def test_outside_a_session_and_in_another_guards_everything_is_denied(guard: Gua
     assert guard.decide(*call).codes == ("no_session",)
     other = Guard.from_parts(actions=ACTIONS, tools=TOOLS)
     with guard.session(tenant="acme", principal="u1"):
-        assert guard.decide(*call).verdict is Verdict.ALLOW
+        assert guard.decide(*call).verdict is CallVerdict.ALLOW
         assert other.decide(*call).codes == ("no_session",)
         found: list[Decision] = []
         bare = Thread(target=lambda: found.append(guard.decide(*call)))
@@ -511,7 +516,7 @@ def test_outside_a_session_and_in_another_guards_everything_is_denied(guard: Gua
 def test_in_shadow_a_denied_call_runs_and_is_still_called_denied() -> None:
     made = Guard.from_parts(actions=ACTIONS, tools=TOOLS, mode="shadow")
     decision = made.session(tenant="acme", principal="u1").decide("drop_database", {})
-    assert (decision.verdict, decision.runs, decision.mode) == (Verdict.DENY, True, "shadow")
+    assert (decision.verdict, decision.runs, decision.mode) == (CallVerdict.DENY, True, "shadow")
 
 
 def test_equal_calls_in_equal_sessions_are_decided_alike(guard: Guard) -> None:
@@ -521,12 +526,12 @@ def test_equal_calls_in_equal_sessions_are_decided_alike(guard: Guard) -> None:
         return made.decide("issue_refund", {"order_id": "W123", "amount_minor": 7000})
 
     one, two = run(), run()
-    assert (one.verdict, one.codes, one.why, one.arguments, one.sameness, one.policy) == (
+    assert (one.verdict, one.codes, one.why, one.arguments, one.idempotency, one.policy) == (
         two.verdict,
         two.codes,
         two.why,
         two.arguments,
-        two.sameness,
+        two.idempotency,
         two.policy,
     )
 
@@ -535,7 +540,7 @@ def test_the_key_of_an_effect_is_the_tenants_own_and_ignores_what_is_no_business
     def key(tenant: str, **arguments: Any) -> str:
         made = guard.session(tenant=tenant, principal="u1")
         made.heard("refund order W123")
-        sameness = made.decide("issue_refund", {"order_id": "W123", "amount_minor": 10, **arguments}).sameness
+        sameness = made.decide("issue_refund", {"order_id": "W123", "amount_minor": 10, **arguments}).idempotency
         assert sameness is not None
         return sameness.key
 
@@ -550,7 +555,7 @@ def test_the_guard_of_the_example_loads_and_decides() -> None:
     made = Guard.load(EXAMPLE)
     with made.session(tenant="t", principal="p", roles=["customer"]) as session:
         session.heard("please refund it")
-        assert session.decide("issue_refund", {}).verdict is Verdict.DENY
+        assert session.decide("issue_refund", {}).verdict is CallVerdict.DENY
 
 
 def test_a_tool_with_two_actions_or_without_a_definition_is_refused() -> None:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from interlock.core.budget import BudgetAsk
 from interlock.core.claim import State
-from interlock.core.effect import EffectRequest, IdempotencyTerms, Retry, idempotency_key
+from interlock.core.effect import EffectRequest
 from interlock.core.errors import (
     Denied,
     InProgress,
@@ -19,6 +19,7 @@ from interlock.core.errors import (
     OutcomeUnknown,
     RefusedBeforeEffect,
 )
+from interlock.core.terms import IdempotencyTerms, Retry, idempotency_key
 from interlock.services.effects import Life, perform
 from interlock.services.reconcile import settle_by_person, sweep, unknowns, verify_records
 from interlock.testing import FixedClock, MemoryEffectStore, PlainSigner, sample_request

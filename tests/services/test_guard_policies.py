@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from interlock import Guard
 from interlock.cli import run
 from interlock.core.actions import ActionMap
-from interlock.core.decision import Verdict
 from interlock.core.errors import InterlockError
 from interlock.core.replay import judge_again, record_of
+from interlock.core.terms import CallVerdict
 from interlock.services.authority_cells import enumerate_authority
 from interlock.services.replay import replay
 
@@ -176,7 +176,7 @@ def _bound(value: int) -> ActionMap:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 9), st.integers(0, 9))
 def test_what_was_enumerated_is_what_every_single_value_says(before: int, after: int) -> None:
-    def verdicts(actions: ActionMap) -> list[Verdict]:
+    def verdicts(actions: ActionMap) -> list[CallVerdict]:
         session = Guard.from_parts(actions=actions).session(tenant="t", principal="p", roles=["support"])
         session.heard("refund order W123")
         return [session.decide("issue_refund", {"order_id": "W123", "amount_minor": n}).verdict for n in range(12)]

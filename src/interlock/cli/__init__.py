@@ -85,6 +85,11 @@ GUARD_COMMANDS: tuple[tuple[str, str, str], ...] = (
         "Walk the chain of decision records, and sum up the budgets.",
     ),
     ("replay", "interlock.cli.policy:replay", "Judge recorded calls under another policy: which verdicts flip."),
+    (
+        "test",
+        "interlock.cli.attack:attack",
+        "Attack the action map and the tools on a scratch store; evidence for ACT-01 to ACT-05.",
+    ),
     ("diff", "interlock.cli.policy:diff", "What another policy would allow, ask or deny otherwise."),
 )
 

@@ -237,6 +237,7 @@ class Action(Strict):
         default=None, description="who may read the result, or a field"
     )
     harmless: dict[Str, tuple[Scalar, ...]] = Field(default={}, description="values that need no source")
+    without_store: bool = Field(default=False, description="a read that may go on where nothing can be recorded")
     parse_text: bool = Field(default=True, description="a text result is read as JSON or YAML, to label its fields")
     words: tuple[Str, ...] = Field(
         default=(), description="how people ask for it and say it was done, in all languages"
@@ -248,6 +249,11 @@ class Action(Strict):
             for name in names:
                 if name not in self.args:
                     raise ValueError(f"names `{name}` in `{place}`, which `args` does not list")
+        if self.without_store and (self.effect is not Effect.READ or self.budgets):
+            raise ValueError("goes on without a store, which only a read without a budget may")
+        drawn = [(budget.meter, frozenset(budget.per), seconds(budget.window)) for budget in self.budgets]
+        if len(set(drawn)) < len(drawn):
+            raise ValueError("draws twice on one budget: give each its own meter, `per` or window")
         conditions = [clause for clause in (self.allow.when, *self._questions()) if clause != "always"]
         ordered = [name for clause in conditions for name, condition in clause.items() if condition.compares]
         ordered += [budget.meter for budget in self.budgets if budget.argument and not budget.of]
@@ -304,10 +310,19 @@ class Action(Strict):
         return self.outputs.get(field, Label.THIRD_PARTY)
 
 
+class SessionLimits(Strict):
+    """What one session may use up before every further call is denied: a runaway stops here."""
+
+    calls: int = Field(default=100, ge=1, description="proposed calls, denied ones too")
+    seconds: int = Field(default=3600, ge=1, description="from the beginning of the session")
+    tokens: int = Field(default=500_000, ge=1, description="what the app reports with `spent`")
+
+
 class ActionMap(Strict):
     """One `actions.yaml`."""
 
     actions: Literal[1]
+    session: SessionLimits = SessionLimits()
     map: tuple[Action, ...]
 
     def of_tool(self, tool: str) -> tuple[Action, ...]:

@@ -12,8 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from interlock.core.digest import Digest, of_value
-from interlock.core.effect import ApprovalTerms, EffectRequest, request_from_json, request_to_json
+from interlock.core.effect import EffectRequest, request_from_json, request_to_json
 from interlock.core.errors import ApprovalError
+from interlock.core.terms import ApprovalTerms
 
 PREFIX = "ask-"
 """What the id of a request begins with; no id of a promotion plan does."""
@@ -146,6 +147,9 @@ def objection(request: EffectRequest, terms: ApprovalTerms, who: str, roles: Col
         return f"the key of `{who}` speaks for a program"
     if terms.not_requester and _same_person(who, request.principal):
         return f"`{who}` asked for this"
+    if not terms.role:
+        mine = _same_person(who, request.principal)
+        return "" if mine else f"`{request.principal}` confirms this, and nobody else"
     if terms.role not in roles:
         return f"the key of `{who}` does not have the role `{terms.role}`"
     return ""
@@ -174,6 +178,11 @@ def vote_statement(approval: Approval, at: datetime) -> dict[str, Any]:
         "approval": approval.id, "binding": approval.binding, "tenant": approval.request.tenant,
         "action": approval.request.action, "args_hash": approval.request.args_hash, "at": at.isoformat(),
     }  # fmt: skip
+
+
+def confirmation_statement(approval: Approval, at: datetime) -> dict[str, Any]:
+    """What an app signs when the person who is signed in to it confirms this very call."""
+    return {**vote_statement(approval, at), "confirmed_by": approval.request.principal}
 
 
 def approval_to_json(approval: Approval) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from interlock.core.budget import Account, account_from_json, account_to_json
 from interlock.core.digest import Digest, of_value
-from interlock.core.effect import EffectRequest, Retry, request_from_json, request_to_json
+from interlock.core.effect import EffectRequest, request_from_json, request_to_json
+from interlock.core.terms import Retry
 
 
 class State(StrEnum):

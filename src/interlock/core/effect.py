@@ -6,86 +6,30 @@ What is in here is what runs: the canonical argument bytes that were judged are 
 import json
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 from typing import Any
 
 from interlock.core.actions import ArgumentKind, Effect, Label
 from interlock.core.budget import BudgetAsk
 from interlock.core.digest import Digest, canonical, of_bytes, of_value, parse_digest
+from interlock.core.terms import ApprovalTerms, CallVerdict, IdempotencyTerms, Retry
 
 MAX_NAME = 200
 """Characters of a tenant, principal, session, action, tool or feature."""
 
 
-class CallVerdict(StrEnum):
-    """What the guard says of one call, weakest first; of several the strongest holds."""
-
-    ALLOW = "allow"
-    REPLAY = "replay"
-    ASK = "ask"
-    ESCALATE = "escalate"
-    DENY = "deny"
-
-
-class Retry(StrEnum):
-    """What may be done with an outcome that is not known: look, call again, or wait for a person."""
-
-    VERIFY = "verify"
-    SAFE = "safe"
-    NEVER = "never"
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyTerms:
-    """What makes two calls the same effect.
-
-    key: derived by the guard (`idempotency_key`), never chosen by the model. window_s: how long after it was settled an effect is
-    remembered, at least 1 second.
-    """
-
-    key: Digest
-    window_s: int
-    retry: Retry
-
-    def __post_init__(self) -> None:
-        parse_digest(self.key)
-        if type(self.window_s) is not int or self.window_s < 1:
-            raise ValueError("`window_s` must be an integer of at least 1")
-
-
-def idempotency_key(tenant: str, action: str, fields: Mapping[str, Any]) -> Digest:
-    """The name of an effect by its business fields; where an action has none, by run and step.
-
-    Args:
-        fields: plain JSON values, like order and amount.
-    Raises: NotCanonical.
-    """
-    return of_value({"tenant": tenant, "action": action, "fields": dict(fields)}, "interlock.idempotency.v1")
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalTerms:
-    """Who must agree: how many different people with a role, within how many seconds (1 or more)."""
-
-    role: str
-    count: int
-    not_requester: bool
-    ttl_s: int
-
-    def __post_init__(self) -> None:
-        if not self.role or self.count < 1 or self.ttl_s < 1:
-            raise ValueError("an approval needs a role, at least one person and at least one second")
-
-
 @dataclass(frozen=True, slots=True)
 class ArgumentSource:
-    """Where the value of one argument came from; `source` is for people, like «field `id` of get_order»."""
+    """Where the value of one argument came from; `source` is for people, like «field `id` of get_order».
+
+    weighed: whether the decision rests on it; else it only informs whoever is asked, and no approval is bound to it.
+    """
 
     argument: str
     kind: ArgumentKind
     label: Label
     source: str = ""
+    weighed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +43,11 @@ class EffectRequest:
         tenant, principal, session: of the authenticated session; never from the caller or the model.
         sources: one for each argument that was judged.
         budgets: what it would use.
-        idempotency: needed for everything but reads.
+        idempotency: needed for everything but reads and fetches.
         approval: needed with the verdict `ask`.
         verdict, codes: what the policy says so far, and why.
         agent: the identity under which the application acts; it never approves.
+        judged: the decision as `core/replay.py` records it; for the record of this very decision, and not kept with the claim.
     Raises: ValueError; MalformedDigest.
     """
 
@@ -124,6 +69,7 @@ class EffectRequest:
     verdict: CallVerdict
     codes: tuple[str, ...] = ()
     agent: str = ""
+    judged: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for digest in (self.bundle, self.policy, self.tool_hash):
@@ -146,7 +92,7 @@ class EffectRequest:
             raise ValueError("an effect draws twice on one budget")
         if self.verdict is CallVerdict.ASK and self.approval is None:
             raise ValueError("the verdict `ask` needs terms of approval")
-        if self.effect is not Effect.READ and self.idempotency is None:
+        if self.effect not in {Effect.READ, Effect.FETCH} and self.idempotency is None:
             raise ValueError(f"the effect `{self.effect}` needs idempotency")
         if self.verdict is CallVerdict.REPLAY and self.idempotency is None:
             raise ValueError("the verdict `replay` needs idempotency")
@@ -168,7 +114,7 @@ class EffectRequest:
         said = {
             "bundle": self.bundle, "action": self.action, "tool": self.tool, "tool_hash": self.tool_hash,
             "arguments": self.arguments.decode(), "tenant": self.tenant, "principal": self.principal,
-            "session": self.session, "labels": {each.argument: each.label.value for each in self.sources},
+            "session": self.session, "labels": {each.argument: each.label.value for each in self.sources if each.weighed},
             "budgets": [_budget_to_json(ask) for ask in self.budgets],
         }  # fmt: skip
         return of_value(said, "interlock.approval.v1")
@@ -205,11 +151,16 @@ def request_to_json(request: EffectRequest) -> dict[str, Any]:
         "arguments": request.arguments.decode(), "tenant": request.tenant, "principal": request.principal,
         "session": request.session,
         "sources": [
-            {"argument": each.argument, "kind": each.kind.value, "label": each.label.value, "source": each.source}
+            {
+                "argument": each.argument, "kind": each.kind.value, "label": each.label.value, "source": each.source,
+                "weighed": each.weighed,
+            }
             for each in request.sources
         ],
         "budgets": [_budget_to_json(ask) for ask in request.budgets],
-        "idempotency": terms and {"key": terms.key, "window_s": terms.window_s, "retry": terms.retry.value},
+        "idempotency": terms and {
+            "key": terms.key, "window_s": terms.window_s, "retry": terms.retry.value, "fields": list(terms.fields),
+        },
         "approval": approval and {
             "role": approval.role, "count": approval.count, "not_requester": approval.not_requester,
             "ttl_s": approval.ttl_s,
@@ -225,11 +176,16 @@ def request_from_json(data: Mapping[str, Any]) -> EffectRequest:
         data["feature"], data["bundle"], data["policy"], data["action"], Effect(data["effect"]), data["tool"],
         data["tool_hash"], data["arguments"].encode(), data["tenant"], data["principal"], data["session"],
         tuple(
-            ArgumentSource(each["argument"], ArgumentKind(each["kind"]), Label(each["label"]), each["source"])
+            ArgumentSource(
+                each["argument"], ArgumentKind(each["kind"]), Label(each["label"]), each["source"],
+                each.get("weighed", True),
+            )
             for each in data["sources"]
         ),
         tuple(BudgetAsk(**{**ask, "per": tuple(ask["per"]), "members": tuple(ask["members"])}) for ask in data["budgets"]),
-        terms and IdempotencyTerms(terms["key"], terms["window_s"], Retry(terms["retry"])),
+        terms and IdempotencyTerms(
+            terms["key"], terms["window_s"], Retry(terms["retry"]), tuple(terms.get("fields", ()))
+        ),
         approval and ApprovalTerms(**approval),
         CallVerdict(data["verdict"]), tuple(data["codes"]), data["agent"],
     )  # fmt: skip

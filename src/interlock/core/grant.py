@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from interlock.core.approval import objection
 from interlock.core.digest import of_value
-from interlock.core.effect import CallVerdict, EffectRequest
+from interlock.core.effect import EffectRequest
 from interlock.core.errors import ApprovalError, UsageError
+from interlock.core.terms import CallVerdict
 
 PREFIX = "grant-"
 Operator = Literal["=", "<=", ">=", "<", ">"]

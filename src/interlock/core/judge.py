@@ -12,13 +12,15 @@ from typing import Any
 
 from interlock.core.actions import ActionMap, ArgumentKind, Effect, Label
 from interlock.core.arguments import Judged, Unread, compile_schema, read_arguments, schema_faults
-from interlock.core.decision import BudgetAsk, Decision, Mode, Sameness, Verdict
+from interlock.core.budget import BudgetAsk
+from interlock.core.decision import Decision, Mode
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import PolicyError
 from interlock.core.glossary import Glossary
 from interlock.core.lexical import disguise
 from interlock.core.provenance import SAID, Origin, Sources, number
 from interlock.core.table import Facts, Reason, Row, Table
+from interlock.core.terms import KEY_DOMAIN, IdempotencyTerms
 from interlock.core.tools import Tool
 
 ENGINE = 1
@@ -26,7 +28,7 @@ ENGINE = 1
 
 _MODEL = Label.MODEL.rank
 _CONTROL, _CONTENT = ArgumentKind.CONTROL, ArgumentKind.CONTENT  # asked for by name, a member costs as much as a call
-_ALLOW, _ASK, _ESCALATE, _DENY = Verdict.ALLOW, Verdict.ASK, Verdict.ESCALATE, Verdict.DENY
+_ALLOW, _ASK, _ESCALATE, _DENY = CallVerdict.ALLOW, CallVerdict.ASK, CallVerdict.ESCALATE, CallVerdict.DENY
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ class Policy:
             arguments=judged.content if judged else b"",
             provenance=MappingProxyType({**facts.origins, **facts.embedded} if facts else {}),
             budgets=_budget_asks(row, judged) if stands and row and judged else (),
-            sameness=_sameness(row, caller, judged) if stands and row and judged else None,
+            idempotency=_idempotency(row, caller, judged) if stands and row and judged else None,
             approval=row.terms if verdict is _ASK and row else None,
             queue=row.queue if verdict is _ESCALATE and row else "",
             tenant=caller.tenant,
@@ -303,13 +305,13 @@ def _budget_ask(ask: BudgetAsk, argument: str, judged: Judged) -> BudgetAsk:
     return BudgetAsk(ask.meter, ask.per, ask.window_s, ask.cap, judged.value[argument])
 
 
-def _sameness(row: Row, caller: Caller, judged: Judged) -> Sameness | None:
+def _idempotency(row: Row, caller: Caller, judged: Judged) -> IdempotencyTerms | None:
     if row.same is None:
         return None
     fields, window_s, retry = row.same
     listed = ",".join([f"{quoted}:{judged.parts.get(name, 'null')}" for quoted, name in row.same_texts])
     text = f'{{"action":{row.name_text},"fields":{{{listed}}},"tenant":{caller.tenant_text}}}'
-    return Sameness(Digest(_named("interlock.effect.v1", text)), fields, window_s, retry)
+    return IdempotencyTerms(Digest(_named(KEY_DOMAIN, text)), window_s, retry, fields)
 
 
 def _named(domain: str, text: str) -> str:
@@ -339,6 +341,9 @@ _SENTENCES: Mapping[str, str] = {
     "reader_restricted": "a value would leave those who may read it",
     "not_requested": "there is doubt, and nothing in the request asks for this action",
     NOBODY: "the call was made outside a session",
+    "session_calls": "the session has used up its calls",
+    "session_seconds": "the session has used up its time",
+    "session_tokens": "the session has used up its tokens",
     "guard_failed": "the guard could not decide",
 }
 

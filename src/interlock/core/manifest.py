@@ -283,6 +283,8 @@ class LimitsSpec(Strict):
     share_distance_max: Rate = None
     traffic_days: Days = None
     mutants_killed_min: Rate = None
+    attacks_stopped_min: Rate = None
+    tasks_kept_min: Rate = None
     cover_min: Count = None
     evidence_days: Days = None
     drift_days: Days = None

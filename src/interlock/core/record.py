@@ -142,4 +142,5 @@ def decision_body(
             "key": terms.key, "window_s": terms.window_s, "retry": terms.retry.value, "found": found,
             "attempt": attempt,
         },
+        "judged": request.judged and dict(request.judged),
     }  # fmt: skip

@@ -10,16 +10,17 @@ from typing import Any
 
 from interlock.core.actions import ArgumentKind, Effect, Label
 from interlock.core.arguments import canonical_text
-from interlock.core.decision import Decision, Verdict, join
+from interlock.core.decision import Decision
 from interlock.core.digest import of_bytes
 from interlock.core.errors import LedgerError
 from interlock.core.judge import Policy
 from interlock.core.provenance import Origin
 from interlock.core.table import IN_DOUBT, Facts, Row
+from interlock.core.terms import CallVerdict, join
 
 FORMAT = 1
 _LABELS = {label.value: label for label in Label}
-_VERDICTS = {verdict.value: verdict for verdict in Verdict}
+_VERDICTS = {verdict.value: verdict for verdict in CallVerdict}
 
 
 def record_of(decision: Decision, policy: Policy, *, slice: str = "") -> dict[str, Any]:
@@ -92,7 +93,7 @@ class Again:
         unsure: what the record does not hold and the policy would need; the verdict counts only when this is empty.
     """
 
-    verdict: Verdict
+    verdict: CallVerdict
     codes: tuple[str, ...]
     unsure: tuple[str, ...] = ()
 
@@ -118,13 +119,13 @@ def _judged(policy: Policy, record: Mapping[str, Any]) -> Again:
         raise ValueError("another format")
     row = policy.table.rows.get(record["tool"])
     if row is None:
-        return Again(Verdict.DENY, ("unmapped_tool",))
+        return Again(CallVerdict.DENY, ("unmapped_tool",))
     said, arguments = record["facts"], record["args"]
     faults = tuple([(fault[0], fault[1]) for fault in said["faults"]])
     if "origins" not in said:  # the call never came to the table
         mapped = tuple([fault for fault in faults if fault[0] != "unmapped_tool"])
         known = () if mapped else ("the call was not judged when it was recorded",)
-        return Again(Verdict.DENY, tuple(sorted({fault[0] for fault in mapped})), known)
+        return Again(CallVerdict.DENY, tuple(sorted({fault[0] for fault in mapped})), known)
     origins = {place: _relabelled(policy, origin) for place, origin in said["origins"].items()}
     facts = Facts(
         arguments=arguments,
@@ -140,7 +141,7 @@ def _judged(policy: Policy, record: Mapping[str, Any]) -> Again:
     reasons = row.judge(facts)
     codes = tuple(sorted({reason.code for reason in reasons}))
     unsure = _unsure(row, facts, codes, said, record)
-    return Again(join(*(reason.verdict for reason in reasons)) if reasons else Verdict.ALLOW, codes, unsure)
+    return Again(join(*(reason.verdict for reason in reasons)) if reasons else CallVerdict.ALLOW, codes, unsure)
 
 
 def _relabelled(policy: Policy, origin: list[Any]) -> Origin:

@@ -7,6 +7,7 @@ data, a broken run or an empty measurement is `owed`.
 from collections.abc import Mapping
 from typing import Any
 
+from interlock.core.attack_rules import rule_attacks
 from interlock.core.checks import Limits
 from interlock.core.estimate import Clears, Estimate, cases_to_certify, clears, lower_bound, stays_below, upper_bound
 from interlock.core.evidence import Gap
@@ -431,6 +432,7 @@ RULES: Mapping[str, Rule] = {
     "EVAL-08": rule_fallback, "EVAL-09": rule_findings,
     "PRS-01": rule_parse, "PRS-02": rule_findings,
     "DOM-01": rule_findings, "DOM-02": rule_findings, "DOM-03": rule_findings,
-    "ACT-06": rule_findings,
+    "ACT-01": rule_findings, "ACT-02": rule_findings, "ACT-03": rule_findings, "ACT-04": rule_findings,
+    "ACT-05": rule_attacks, "ACT-06": rule_findings,
     "ROLL-06": rule_findings, "CAP-01": rule_findings, "RUN-01": rule_findings, "OBS-05": rule_rerun,
 }  # fmt: skip

@@ -22,15 +22,13 @@ from interlock.core.actions import (
     Scalar,
     seconds,
 )
-from interlock.core.decision import ApprovalTerms, BudgetAsk, Verdict
+from interlock.core.budget import BudgetAsk
 from interlock.core.digest import of_value
 from interlock.core.lexical import name_words, phrase
 from interlock.core.pattern import whole_match
 from interlock.core.provenance import NOWHERE, Origin, OutputLabels
+from interlock.core.terms import CONFIRM, ApprovalTerms, CallVerdict, Retry
 from interlock.core.tools import Tool
-
-CONFIRM = ApprovalTerms(role="", count=1, exclude=(), ttl_s=1800)
-"""Who answers a question about a source where the map names nobody: the person of the session, within 30 minutes."""
 
 _VERBS = {
     Effect.READ: (),
@@ -78,7 +76,7 @@ class Facts(NamedTuple):
 class Reason(NamedTuple):
     """One rule's objection: how strong, its code, and the argument that it is about, if any."""
 
-    verdict: Verdict
+    verdict: CallVerdict
     code: str
     argument: str = ""
     origin: Origin | None = None
@@ -266,7 +264,7 @@ class Row:
     beyond: tuple[Readers, ...]
     budgets: tuple[BudgetAsk, ...]
     metered: tuple[str | None, ...]
-    same: tuple[tuple[str, ...], int, Literal["verify", "safe", "never"]] | None
+    same: tuple[tuple[str, ...], int, Retry] | None
     same_texts: tuple[tuple[str, str], ...]
     changes: bool
     name_text: str
@@ -287,24 +285,24 @@ class Row:
 
     def judge(self, facts: Facts) -> list[Reason]:
         """Every objection to a call, in no order that matters; the empty list allows it."""
-        found: list[Reason] = [Reason(Verdict.DENY, code, argument) for code, argument in facts.faults]
+        found: list[Reason] = [Reason(CallVerdict.DENY, code, argument) for code, argument in facts.faults]
         if self.roles is not None and self.roles.isdisjoint(facts.roles):
-            found.append(Reason(Verdict.DENY, "role_not_allowed"))
+            found.append(Reason(CallVerdict.DENY, "role_not_allowed"))
         if self.must:
             self._must_hold(facts, found)
         if self.ask_always:
-            found.append(Reason(Verdict.ASK, "approval_required"))
+            found.append(Reason(CallVerdict.ASK, "approval_required"))
         elif self.ask_when:
-            self._if_any(self.ask_when, Verdict.ASK, "approval_required", facts, found)
+            self._if_any(self.ask_when, CallVerdict.ASK, "approval_required", facts, found)
         if self.hand_always:
-            found.append(Reason(Verdict.ESCALATE, "handed_over"))
+            found.append(Reason(CallVerdict.ESCALATE, "handed_over"))
         elif self.hand_when:
-            self._if_any(self.hand_when, Verdict.ESCALATE, "handed_over", facts, found)
+            self._if_any(self.hand_when, CallVerdict.ESCALATE, "handed_over", facts, found)
         for argument in self.measured:
             amount = facts.arguments.get(argument)
             if type(amount) is not int or amount < 0:
                 code = "fact_missing" if amount is None else "fact_ill_typed"
-                found.append(Reason(Verdict.DENY, code, argument))
+                found.append(Reason(CallVerdict.DENY, code, argument))
         self._doubts(facts, found)
         return found
 
@@ -312,17 +310,19 @@ class Row:
         for clause in self.must:
             answer = clause.answer(facts, every=True)
             if answer != "yes":
-                found.append(Reason(Verdict.DENY, "condition_failed" if answer == "no" else answer, clause.argument))
+                found.append(
+                    Reason(CallVerdict.DENY, "condition_failed" if answer == "no" else answer, clause.argument)
+                )
 
     def _if_any(
-        self, clauses: tuple[Clause, ...], verdict: Verdict, code: str, facts: Facts, found: list[Reason]
+        self, clauses: tuple[Clause, ...], verdict: CallVerdict, code: str, facts: Facts, found: list[Reason]
     ) -> None:
         for clause in clauses:
             answer = clause.answer(facts, every=False)
             if answer == "yes":
                 found.append(Reason(verdict, code, clause.argument))
             elif answer != "no":
-                found.append(Reason(Verdict.DENY, answer, clause.argument))
+                found.append(Reason(CallVerdict.DENY, answer, clause.argument))
 
     def _doubts(self, facts: Facts, found: list[Reason]) -> None:
         doubts: list[Reason] = []
@@ -330,20 +330,20 @@ class Row:
             argument = name.partition("[")[0] if "[" in name else name
             plan = self.plans.get(argument, self.plan_else)
             if origin.label.rank > plan.worst and not (origin.named and self.opens and not plan.explicit):
-                doubts.append(Reason(Verdict.ASK, "source_control", name, origin))
+                doubts.append(Reason(CallVerdict.ASK, "source_control", name, origin))
         for name, origin in facts.embedded.items():
             if origin.label.rank > self.plans.get(name, self.plan_else).worst:
-                doubts.append(Reason(Verdict.ASK, "source_content", name, origin))
+                doubts.append(Reason(CallVerdict.ASK, "source_content", name, origin))
         if facts.repeated == "target":
-            doubts.append(Reason(Verdict.ASK, "repeated_target"))
+            doubts.append(Reason(CallVerdict.ASK, "repeated_target"))
         elif facts.repeated == "call":
-            found.append(Reason(Verdict.REPLAY, "repeated_call"))
+            found.append(Reason(CallVerdict.REPLAY, "repeated_call"))
         if facts.restricted is not None:
-            doubts.append(Reason(Verdict.ASK, "reader_restricted", "", facts.restricted))
+            doubts.append(Reason(CallVerdict.ASK, "reader_restricted", "", facts.restricted))
         if doubts:
             found += doubts
             if not facts.requested:
-                found.append(Reason(Verdict.DENY, "not_requested"))
+                found.append(Reason(CallVerdict.DENY, "not_requested"))
 
 
 def compile_row(action: Action, tool: Tool | None, terms: tuple[str, ...] = ()) -> Row:
@@ -386,7 +386,7 @@ def compile_row(action: Action, tool: Tool | None, terms: tuple[str, ...] = ()) 
         hand_when=_clauses(hand_when),
         hand_always=handed is not None and handed.when == "always",
         terms=CONFIRM if asked is None else ApprovalTerms(
-            asked.approvers.role, asked.approvers.count, tuple(asked.approvers.not_), seconds(asked.ttl)
+            asked.approvers.role, asked.approvers.count, "requester" in asked.approvers.not_, seconds(asked.ttl)
         ),
         queue=handed.queue if handed else "",
         measured=tuple(
@@ -413,14 +413,14 @@ _DAY_S = 86_400
 
 def _same_call(
     action: Action, plans: Mapping[str, ArgumentPlan], changes: bool
-) -> tuple[tuple[str, ...], int, Literal["verify", "safe", "never"]] | None:
+) -> tuple[tuple[str, ...], int, Retry] | None:
     """What makes two calls one: as declared; else, of what changes anything, all that is no content, for a day."""
     if declared := action.idempotency:
-        return declared.key, seconds(declared.window), declared.retry
+        return declared.key, seconds(declared.window), Retry(declared.retry)
     if not changes:
         return None
     named = tuple(name for name, plan in plans.items() if plan.kind is not ArgumentKind.CONTENT)
-    return named or tuple(plans), _DAY_S, "never"
+    return named or tuple(plans), _DAY_S, Retry.NEVER
 
 
 def _harmless(action: Action, tool: Tool | None) -> dict[str, frozenset[tuple[type, Any]]]:

@@ -1,7 +1,8 @@
 """The guard: a policy read from files or from parts, and the sessions that it judges."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from interlock.core.actions import ActionMap
 from interlock.core.binding import bind
 from interlock.core.decision import Decision, Mode
+from interlock.core.digest import Digest
 from interlock.core.document import Document
 from interlock.core.errors import PolicyError, UsageError
 from interlock.core.glossary import Glossary
@@ -20,9 +22,10 @@ from interlock.core.manifest import Manifest
 from interlock.core.source import decoded
 from interlock.core.tools import Tool, ToolsFile
 from interlock.core.yaml_text import parse_yaml
-from interlock.ports import LabelMemory
+from interlock.ports import Clock, EffectStore, LabelMemory, Signer
 from interlock.sdk.memory import ProcessMemory
 from interlock.sdk.session import Session, current_session, decide_in
+from interlock.sdk.store import EffectBook
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -33,25 +36,41 @@ class Guard:
     Args:
         mode: `enforce`, or `shadow` where decisions are written down and stop nothing.
         memory: where labels of what agents wrote are kept; by default in this process.
+        feature: its name, for records and budgets.
+        store: where effects are recorded: an open store, or the URL of a database. It is opened when it is first needed.
+        signer: whose signatures count as approvals; with an open store nobody's do unless it is given.
+        clock: the clock of the system by default.
+        agent: the identity under which the application acts; it never approves.
+        root: the feature's folder.
     """
 
-    def __init__(self, policy: Policy, *, mode: Mode = "enforce", memory: LabelMemory | None = None) -> None:
+    def __init__(
+        self, policy: Policy, *, mode: Mode = "enforce", memory: LabelMemory | None = None, feature: str = "",
+        store: EffectStore | str | None = None, signer: Signer | None = None, clock: Clock | None = None, agent: str = "",
+        root: Path | None = None,
+    ) -> None:  # fmt: skip
         if mode not in {"enforce", "shadow"}:
             raise UsageError(f"there is no mode `{mode}`", hint="`enforce` or `shadow`")
         self.policy = policy
         self.mode: Mode = mode
         self.memory: LabelMemory = ProcessMemory() if memory is None else memory
+        self.feature = feature
+        self.book = EffectBook(
+            store, signer=signer, clock=clock, root=root, agent=agent,
+            bundle=partial(_bundle_of, root) if root is not None else lambda: policy.digest,
+        )  # fmt: skip
 
     @classmethod
-    def load(
-        cls, manifest: str | Path = "interlock.yaml", *, mode: Mode = "enforce", memory: LabelMemory | None = None
-    ) -> "Guard":
+    def load(cls, manifest: str | Path = "interlock.yaml", **settings: Any) -> "Guard":
         """The guard of a feature: the action map, the tools and the glossary that its manifest names.
 
+        Args:
+            settings: those of `Guard`. Left out, the store is the feature's own database and its keys are those that count.
         Raises: every error of strict loading, with its place; PolicyError when the feature has no action map.
         """
         path = Path(manifest)
-        parts = bind(Manifest, parse_yaml(_read(path), path.name)).parts
+        said = bind(Manifest, parse_yaml(_read(path), path.name))
+        parts = said.parts
         if parts.guardrails.actions is None or parts.tools == "none":
             raise PolicyError("the feature has no action map", hint="name one in `parts.guardrails.actions`")
         root = path.parent
@@ -59,8 +78,7 @@ class Guard:
             actions=root / parts.guardrails.actions,
             tools=root / parts.tools.manifest,
             glossary=root / parts.guardrails.glossary,
-            mode=mode,
-            memory=memory,
+            **{"root": root, "feature": said.feature, **settings},
         )
 
     @classmethod
@@ -70,8 +88,7 @@ class Guard:
         actions: ActionMap | Mapping[str, Any] | Iterable[Any] | str | Path,
         tools: Iterable[Any] | Mapping[str, Any] | str | Path | None = None,
         glossary: Glossary | Mapping[str, Any] | str | Path | None = None,
-        mode: Mode = "enforce",
-        memory: LabelMemory | None = None,
+        **settings: Any,
     ) -> "Guard":
         """A guard from values, YAML or JSON text, or paths of files.
 
@@ -79,6 +96,7 @@ class Guard:
             actions: the action map, or the list of its entries.
             tools: definitions as MCP's `tools/list` or OpenAI's `tools` have them; None judges without schemas.
             glossary: the terms that claim an action are words that ask for it.
+            settings: those of `Guard`. Without a store every effect is denied.
         Raises: every error of strict loading; PolicyError.
         """
         if not isinstance(actions, ActionMap | Mapping | str | Path):
@@ -89,8 +107,7 @@ class Guard:
                 None if tools is None else _tools(tools),
                 None if glossary is None else _model(Glossary, glossary, "glossary"),
             ),
-            mode=mode,
-            memory=memory,
+            **settings,
         )
 
     def session(
@@ -113,14 +130,38 @@ class Guard:
         Raises: UsageError for an empty tenant or principal.
         """
         try:
-            caller = Caller(tenant, principal, session_id or token_hex(8), tuple(roles), feature, dict(facts or {}))
+            caller = Caller(
+                tenant, principal, session_id or token_hex(8), tuple(roles), feature or self.feature, dict(facts or {})
+            )
         except ValueError as cause:
             raise UsageError(str(cause), hint="take it from your authentication") from cause
-        return Session(self.policy, caller, mode or self.mode, self.memory)
+        return Session(self.policy, caller, mode or self.mode, self.memory, self.book)
 
     def decide(self, tool: str, arguments: Any) -> Decision:
         """Judge a call in the current session; outside of one, or in another guard's, it is denied."""
         return decide_in(current_session(), self.policy, tool, arguments)
+
+    def tool(self, action: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Make a function the tool of an action: each call of it goes through the guard, in the current session.
+
+        Args:
+            action: as the map names it. options: as of `Session.call`.
+        Raises: PolicyError when the map has no such action.
+        """
+        from interlock.sdk.decorator import guarded
+
+        return guarded(self, action, options)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.book.close()
+
+
+def _bundle_of(root: Path) -> Digest:
+    from interlock.adapters.folder import FolderTree
+    from interlock.services.lock import resolve
+
+    return resolve(FolderTree(root)).bundle.digest
 
 
 def _read(path: Path) -> str:

@@ -1,17 +1,17 @@
 """One session with an agent: what was said, what its tools returned, and what the guard says of the next call."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar, Token
 from functools import lru_cache
 from threading import RLock
-from time import perf_counter_ns
+from time import monotonic, perf_counter_ns
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from interlock.core.actions import ArgumentKind, Label
 from interlock.core.arguments import Judged, read_arguments
 from interlock.core.decision import Decision, Mode
-from interlock.core.errors import UsageError
+from interlock.core.errors import NeedsApproval, UsageError
 from interlock.core.judge import NOBODY, Caller, Policy, argument_leaves, denied, target_bytes
 from interlock.core.lexical import needs_cue
 from interlock.core.provenance import Leaf, OutputLabels, Sources, leaves
@@ -19,7 +19,9 @@ from interlock.core.table import Row
 from interlock.core.yaml_text import parse_rendered
 from interlock.ports import LabelMemory
 from interlock.sdk.plain import plain
+from interlock.sdk.store import EffectBook
 
+_T = TypeVar("_T")
 _OPENED = frozenset({dict, list, str})
 _UNLABELLED = OutputLabels({})
 _CURRENT: ContextVar["Session | None"] = ContextVar("interlock_session", default=None)
@@ -37,13 +39,18 @@ class Session:
     context (`contextvars.copy_context().run`); where it is missing, every call is denied.
     """
 
-    def __init__(self, policy: Policy, caller: Caller, mode: Mode, memory: LabelMemory) -> None:
+    def __init__(
+        self, policy: Policy, caller: Caller, mode: Mode, memory: LabelMemory, book: EffectBook
+    ) -> None:  # fmt: skip
         self.policy = policy
         self.caller = caller
         self.mode: Mode = mode
         self.memory = memory
+        self.book = book
         self.sources = Sources()
-        self._lock = RLock()
+        self.lock = RLock()
+        self.calls = self.tokens = self.effects = 0
+        self.restart(monotonic)
         self._tokens: list[Token[Session | None]] = []
 
     def __enter__(self) -> Self:
@@ -60,7 +67,7 @@ class Session:
         """
         if not isinstance(text, str):
             raise UsageError("`heard` takes the text that the person said", hint="hand over facts with `told`")
-        with self._lock:
+        with self.lock:
             self.sources.heard(text)
 
     def told(self, value: Any) -> None:
@@ -68,16 +75,19 @@ class Session:
 
         Never what a tool returned or a model wrote: those are for `observed`, or for nothing.
         """
-        with self._lock:
+        with self.lock:
             self.sources.told(plain(value))
 
-    def observed(self, tool: str, arguments: Any, result: Any, *, failed: bool = False) -> None:
+    def observed(
+        self, tool: str, arguments: Any, result: Any, *, failed: bool = False, effect: bool = True
+    ) -> None:  # fmt: skip
         """Take what a tool returned, with the labels that the map gives its fields; and that an effect was made.
 
         Args:
             arguments: those of the call.
             result: the structured output. Text is read as JSON or YAML where the map labels fields in it.
             failed: the call failed before it changed anything: nothing in its text is the tool's word.
+            effect: whether the call changed what its action changes; not when its result was only given again.
         """
         row = self.policy.row(tool)
         labels = row.outputs if row is not None and not failed else _UNLABELLED
@@ -87,12 +97,13 @@ class Session:
         found = leaves(labels, value, plain)
         judged = read_arguments(arguments)
         tenant = self.caller.tenant
-        with self._lock:
+        with self.lock:
             recalled: Mapping[str, Label] = {}
             if self.memory.holds(tenant):
                 recalled = self.memory.recall(tenant, list(_resources(judged, found)))
             self.sources.observed(tool, found, recalled)
-            if row is not None and row.changes and not failed and isinstance(judged, Judged):
+            if row is not None and row.changes and effect and not failed and isinstance(judged, Judged):
+                self.effects += 1
                 self.sources.did(row.action.action, target_bytes(row, judged), judged.content)
                 self._keep(row, judged, found)
 
@@ -117,16 +128,109 @@ class Session:
             tool: the name that the model called.
             arguments: a mapping, or the JSON text that the model wrote.
         """
+        return self.judged(tool, arguments, self.calls + 1)
+
+    def call(self, tool: str, arguments: Any, *, run: Callable[..., _T], **options: Any) -> _T:
+        """Carry a proposed call out, once, on the terms of the map; its result is observed.
+
+        Args:
+            tool: the name that the model called.
+            arguments: a mapping, or the JSON text that the model wrote; `run` gets exactly what was judged, by name.
+            run: the tool. Where it has a parameter `idempotency_key` it gets the name of the effect to hand on.
+            options: `verify`, `actual`, `before_effect`, `several_steps`, `lease_s`; see `interlock.services.effects.Life`.
+        Returns: what the tool returned, or the stored result of the same effect.
+        Raises: Denied (also Escalated, KeyConflict, ResultNotKept), NeedsApproval, InProgress: the tool was not called.
+            OutcomeUnknown: it was, and nobody knows what came of it. What the tool raised, where nothing was changed.
+        """
+        from interlock.sdk.run import Run
+
+        made: _T = Run(self, tool, arguments, options).call(run)
+        return made
+
+    async def acall(self, tool: str, arguments: Any, *, run: Callable[..., Awaitable[_T]], **options: Any) -> _T:
+        """The same for an async tool. A call that outlives its lease is cancelled, and its outcome is unknown."""
+        from interlock.sdk.run import Run
+
+        made: _T = await Run(self, tool, arguments, options).acall(run)
+        return made
+
+    def ask(self, tool: str, arguments: Any) -> NeedsApproval | None:
+        """Whom a proposed call waits for: the request is written down, so that it can be decided, and nothing is called.
+
+        For frameworks that pause before a tool is called. None when nobody has to be asked, also because it is denied.
+        Raises: LedgerError, Denied when the question cannot be written down.
+        """
+        from interlock.sdk.run import Run
+
+        return Run(self, tool, arguments, {}, counts=False).ask()
+
+    def confirm(self, approval: str) -> None:
+        """The person of the session says yes to a question that is theirs to answer: one that the map gives to no team.
+
+        Call it when *they* said so, in your interface; never because a model did. Then make the same call again.
+
+        Raises: UsageError, ApprovalError, EvidenceError, LedgerError.
+        """
+        from interlock.services.effect_people import confirm_effect
+
+        book = self.book.opened()
+        if book.signer is None:
+            raise UsageError("this guard has no key to confirm with", hint="give it one: `signer=`")
+        confirm_effect(
+            book.store, book.clock, book.signer, approval, tenant=self.caller.tenant, principal=self.caller.principal
+        )
+
+    def spent(self, *, tokens: int) -> None:
+        """Count tokens that the model used in this session, 0 or more; the map's `session` limits them."""
+        if type(tokens) is not int or tokens < 0:
+            raise UsageError(
+                "tokens are counted in whole numbers of at least 0", hint="hand over the usage of the reply"
+            )
+        with self.lock:
+            self.tokens += tokens
+
+    def restart(self, ticks: Callable[[], float]) -> None:
+        """Begin the time of the session anew, by another clock: seconds that only grow."""
+        with self.lock:
+            self._ticks, self._began = ticks, ticks()
+
+    def count_repair(self) -> str:
+        """Count a repair of an answer as one call. Returns: the code of the limit that forbids it, empty where none does."""
+        with self.lock:
+            self.calls += 1
+            return self._used_up(self.calls)
+
+    def counted(self, tool: str, arguments: Any) -> tuple[int, Decision]:
+        """Judge a call that is about to be made, and count it. Returns: which of the session's calls it is, and the decision."""
+        with self.lock:
+            self.calls += 1
+            number = self.calls
+        return number, self.judged(tool, arguments, number)
+
+    def judged(self, tool: str, arguments: Any, number: int) -> Decision:
+        """Judge a call that is the session's `number`-th."""
         began = perf_counter_ns()
         try:
-            with self._lock:
-                decision = self.policy.decide(self.caller, self.sources, tool, arguments, self.mode)
+            with self.lock:
+                if code := self._used_up(number):
+                    decision = denied(self.caller, str(tool)[:200], code, self.policy.digest, self.mode)
+                else:
+                    decision = self.policy.decide(self.caller, self.sources, tool, arguments, self.mode)
         except Exception:  # noqa: BLE001  # INVARIANT: a guard that cannot decide says deny
             decision = denied(self.caller, str(tool)[:200], "guard_failed", self.policy.digest)
         object.__setattr__(
             decision, "latency_us", (perf_counter_ns() - began) / 1000
         )  # ours alone until it is returned
         return decision
+
+    def _used_up(self, number: int) -> str:
+        """The code of the first limit of the session that is reached; empty while there is none."""
+        limits = self.policy.table.actions.session
+        if number > limits.calls:
+            return "session_calls"
+        if self._ticks() - self._began > limits.seconds:
+            return "session_seconds"
+        return "session_tokens" if self.tokens > limits.tokens else ""
 
 
 def decide_in(session: Session | None, policy: Policy, tool: str, arguments: Any) -> Decision:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from interlock.core.actions import Action, ActionMap, ArgumentKind, Condition, Label
-from interlock.core.decision import Verdict
 from interlock.core.provenance import Origin
 from interlock.core.table import Facts, Row, Table
+from interlock.core.terms import CallVerdict
 from interlock.services.authority import Authority, compare_authority
 
 _ELSE = "any other"
@@ -58,18 +58,18 @@ def _rows(actions: ActionMap | None) -> Mapping[str, Row]:
     return Table(actions).rows if actions is not None else {}
 
 
-def _roles(one: Row, other: Row) -> Iterator[tuple[str, Verdict, Verdict]]:
+def _roles(one: Row, other: Row) -> Iterator[tuple[str, CallVerdict, CallVerdict]]:
     for role in sorted({*(one.roles or ()), *(other.roles or ()), _ELSE}):
         was, now = (_strongest(row, "", Facts({}, roles=(role,))) for row in (one, other))
         if was is not now:
             yield f"role `{role}`" if role != _ELSE else "any other role", was, now
 
 
-def _cells(one: Row, other: Row) -> Iterator[tuple[str, Verdict, Verdict]]:
+def _cells(one: Row, other: Row) -> Iterator[tuple[str, CallVerdict, CallVerdict]]:
     for name in dict.fromkeys((*one.plans, *other.plans)):
         conditions = [*_conditions(one.action, name), *_conditions(other.action, name)]
         kinds = {row.plans.get(name, row.plan_else).kind for row in (one, other)}
-        changed: dict[tuple[str, Verdict, Verdict], list[_Cell]] = {}
+        changed: dict[tuple[str, CallVerdict, CallVerdict], list[_Cell]] = {}
         for cell in _values(conditions):
             for label in Label:
                 was, now = (_of_argument(row, name, cell.value, label) for row in (one, other))
@@ -80,10 +80,10 @@ def _cells(one: Row, other: Row) -> Iterator[tuple[str, Verdict, Verdict]]:
 
 
 def _said(
-    name: str, changed: Mapping[tuple[str, Verdict, Verdict], Sequence[_Cell]], all_cells: Sequence[_Cell]
-) -> Iterator[tuple[str, Verdict, Verdict]]:
+    name: str, changed: Mapping[tuple[str, CallVerdict, CallVerdict], Sequence[_Cell]], all_cells: Sequence[_Cell]
+) -> Iterator[tuple[str, CallVerdict, CallVerdict]]:
     """The changed cells in few words: the same change for all sources, or for all values, is said once."""
-    by_change: dict[tuple[Verdict, Verdict, tuple[_Cell, ...]], list[str]] = {}
+    by_change: dict[tuple[CallVerdict, CallVerdict, tuple[_Cell, ...]], list[str]] = {}
     for (source, was, now), cells in changed.items():
         by_change.setdefault((was, now, tuple(cells)), []).append(source)
     for (was, now, cells), sources in by_change.items():
@@ -121,7 +121,7 @@ def _range(low: int | None, high: int | None) -> str:
     return str(low) if low == high else f"from {low} to {high}"
 
 
-def _of_argument(row: Row, name: str, value: Any, label: Label) -> Verdict:
+def _of_argument(row: Row, name: str, value: Any, label: Label) -> CallVerdict:
     origin = Origin(label)
     content = row.plans.get(name, row.plan_else).kind is ArgumentKind.CONTENT
     session = {"tenant": "acme", "principal": "acme", "session": "acme", "feature": "acme"}
@@ -130,10 +130,10 @@ def _of_argument(row: Row, name: str, value: Any, label: Label) -> Verdict:
     return _strongest(row, name, facts)
 
 
-def _strongest(row: Row, argument: str, facts: Facts) -> Verdict:
+def _strongest(row: Row, argument: str, facts: Facts) -> CallVerdict:
     """The strongest objection that is about one argument, or about none of them."""
     found = [reason.verdict for reason in row.judge(facts) if reason.argument == argument]
-    return max(found, key=lambda verdict: verdict.rank, default=Verdict.ALLOW)
+    return max(found, key=lambda verdict: verdict.rank, default=CallVerdict.ALLOW)
 
 
 def _conditions(action: Action, name: str) -> list[Condition]:

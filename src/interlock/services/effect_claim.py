@@ -5,19 +5,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from interlock.core.approval import Approval, ApprovalState, ask, objection, vote_statement
+from interlock.core.approval import (
+    AGENT_ROLE,
+    Approval,
+    ApprovalState,
+    Vote,
+    ask,
+    confirmation_statement,
+    objection,
+    vote_statement,
+)
 from interlock.core.budget import Account, BudgetAsk, Entry, account_of, members_settled, outstanding
 from interlock.core.claim import Arrival, Claim, State, arrive
 from interlock.core.digest import of_value
-from interlock.core.effect import CallVerdict, EffectRequest
+from interlock.core.effect import EffectRequest
 from interlock.core.errors import ConflictError, EvidenceError
 from interlock.core.grant import Grant, grant_statement
 from interlock.core.record import decision_body
+from interlock.core.terms import CallVerdict
 from interlock.ports import EffectTransaction, Signer
 
 APPROVAL_KIND = "effect-approval"
 GRANT_KIND = "effect-grant"
-"""The kinds of statement that a yes and a standing yes are signed as."""
+CONFIRMATION_KIND = "effect-confirmation"
+"""The kinds of statement that a yes, a standing yes, and the app's word for its signed-in person are signed as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,7 @@ class Found:
 
 
 Answer = Go | Refusal | Waits | Found
+_Way = tuple[Claim | None, Arrival, Sequence[tuple[BudgetAsk, Account]], Approval | Grant | None]
 
 
 @dataclass(frozen=True)
@@ -76,8 +88,18 @@ class Hearing:
     lease: timedelta
     signer: Signer | None
 
+    def question(self) -> Waits | None:
+        """Whom the call waits for, written down as the request that they decide; None when nobody has to be asked."""
+        answer = self._decided()
+        return answer if isinstance(answer, Waits) else None
+
     def answer(self) -> Answer:
         """Decide, and write everything that follows from it; only the call itself is left to do."""
+        decided = self._decided()
+        return self._go(*decided) if isinstance(decided, tuple) else decided
+
+    def _decided(self) -> "Refusal | Waits | Found | _Way":
+        """The answer, or, where the way is free, with what the claim is made."""
         request = self.request
         if off := self.turn.switched_off(request.scopes):
             which = ", ".join(f"{each.scope} {each.name}".strip() for each in off)
@@ -105,11 +127,11 @@ class Hearing:
             if isinstance(decided, Refusal | Waits):
                 return decided
             agreed = decided
-        return self._go(found, arrival, asks, agreed)
+        return found, arrival, asks, agreed
 
     # ── what was there before
 
-    def _found(self, claim: Claim, arrival: Arrival) -> Answer:
+    def _found(self, claim: Claim, arrival: Arrival) -> Refusal | Found:
         if arrival is Arrival.LAPSED:
             said = "the lease ran out before an outcome was recorded"
             claim = settle(self.turn, claim, State.UNKNOWN, by="lease", now=self.now, reason=said)
@@ -277,6 +299,9 @@ def unproven(approval: Approval, signer: Signer | None) -> str:
         try:
             if signer is None:
                 break
+            if not approval.terms.role and _confirmed(approval, vote, signer):
+                names.add(vote.approver)
+                continue
             payload, signature = signer.open(vote.envelope, kind=APPROVAL_KIND)
         except EvidenceError:
             continue
@@ -286,6 +311,16 @@ def unproven(approval: Approval, signer: Signer | None) -> str:
     if len(names) >= approval.terms.count:
         return ""
     return f"{len(names)} of {approval.terms.count} approvals of `{approval.id}` carry a signature that is trusted here"
+
+
+def _confirmed(approval: Approval, vote: Vote, signer: Signer) -> bool:
+    """Whether the app says, under a trusted key, that the person of the session confirmed this very call."""
+    try:
+        payload, signature = signer.open(vote.envelope, kind=CONFIRMATION_KIND)
+    except EvidenceError:
+        return False
+    said = confirmation_statement(approval, vote.at)
+    return payload == said and vote.approver == approval.request.principal and AGENT_ROLE not in signature.roles
 
 
 def grant_is_proven(grant: Grant, signer: Signer | None) -> bool:

@@ -5,11 +5,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from interlock.core.approval import PREFIX, Approval, ApprovalState, Vote, vote_statement
+from interlock.core.approval import (
+    AGENT_ROLE,
+    PREFIX,
+    Approval,
+    ApprovalState,
+    Vote,
+    confirmation_statement,
+    vote_statement,
+)
 from interlock.core.errors import ApprovalError, UsageError
 from interlock.core.grant import Grant, GrantCondition, grant_id, grant_statement
 from interlock.ports import Clock, EffectStore, Signer
-from interlock.services.effect_claim import APPROVAL_KIND, GRANT_KIND, put_closed
+from interlock.services.effect_claim import APPROVAL_KIND, CONFIRMATION_KIND, GRANT_KIND, put_closed
 
 REJECTION_KIND = "effect-rejection"
 REVOCATION_KIND = "effect-revocation"
@@ -53,7 +61,12 @@ def approve_effect(store: EffectStore, clock: Clock, signer: Signer, id: str, *,
     now = clock.now()
     envelope = signer.sign(vote_statement(found, now), kind=APPROVAL_KIND, name=approver)
     _, signature = signer.open(envelope, kind=APPROVAL_KIND)
-    vote = Vote(signature.name, signature.keyid, tuple(sorted(signature.roles)), now, envelope)
+    return _voted(
+        store, clock, found, Vote(signature.name, signature.keyid, tuple(sorted(signature.roles)), now, envelope)
+    )
+
+
+def _voted(store: EffectStore, clock: Clock, found: Approval, vote: Vote) -> Approval:
     with store.transaction(found.request.tenant) as turn:
         current = turn.approval(found.id)
         if current is None or current.binding != found.binding:
@@ -64,8 +77,33 @@ def approve_effect(store: EffectStore, clock: Clock, signer: Signer, id: str, *,
             "approval": after.id, "state": after.state.value, "by": vote.approver, "keyid": vote.keyid, "reason": "",
             "binding": after.binding, "waits": after.waits,
         }  # fmt: skip
-        turn.append("approval", body, at=now)
+        turn.append("approval", body, at=vote.at)
     return after
+
+
+def confirm_effect(
+    store: EffectStore, clock: Clock, signer: Signer, id: str, *, tenant: str, principal: str
+) -> Approval:
+    """The yes of the person of the session to a question that is theirs to answer, under the word of the app that knows them.
+
+    Args:
+        tenant, principal: as the app's authentication says.
+    Raises: UsageError when there is no such request of theirs; ApprovalError when it is closed, too late, or not theirs to
+        confirm; EvidenceError when the app cannot sign.
+    """
+    found = find_approval(store, id)
+    if (found.request.tenant, found.request.principal) != (tenant, principal):
+        raise UsageError(
+            f"there is no request for approval `{id}` of `{principal}`", hint="confirm in the same session"
+        )
+    if found.terms.role:
+        raise ApprovalError(f"`{found.id}` waits for {found.terms.who}", hint=f"interlock approve {found.id} --as NAME")
+    now = clock.now()
+    envelope = signer.sign(confirmation_statement(found, now), kind=CONFIRMATION_KIND)
+    _, signature = signer.open(envelope, kind=CONFIRMATION_KIND)
+    if AGENT_ROLE in signature.roles:
+        raise ApprovalError(f"the key of `{signature.name}` speaks for a program", hint="the app has a key of its own")
+    return _voted(store, clock, found, Vote(principal, signature.keyid, (), now, envelope))
 
 
 def reject_effect(

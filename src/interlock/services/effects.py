@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from interlock.core.actions import Effect
 from interlock.core.claim import OPEN, Arrival, Claim, DidNotHappen, Happened, State
 from interlock.core.digest import canonical, short
-from interlock.core.effect import CallVerdict, EffectRequest, Retry
+from interlock.core.effect import EffectRequest
 from interlock.core.errors import (
     Denied,
     Escalated,
@@ -29,6 +29,7 @@ from interlock.core.errors import (
     ResultNotKept,
 )
 from interlock.core.record import decision_body
+from interlock.core.terms import CallVerdict, Retry
 from interlock.ports import Clock, EffectStore, Signer
 from interlock.services.effect_claim import Answer, Found, Go, Hearing, Refusal, Waits, settle
 
@@ -110,6 +111,15 @@ class Life:
             self.never_called(step, "the lease ran out before the call")
             raise Denied(f"`{self.request.action}` was claimed too late to be called", codes=("claim.late",))
         return step
+
+    def ask(self) -> NeedsApproval | None:
+        """Whom the call waits for, asked if they were not yet; None when nobody has to be, also because it is denied. Nothing
+        is claimed. Raises: LedgerError."""
+        with self.store.transaction(self.request.tenant) as turn:
+            request = self.request if self.redecide is None else self.redecide()
+            lease = timedelta(seconds=self.lease_s)
+            waits = Hearing(turn, request, self.clock.now(), secrets.token_hex(16), lease, self.signer).question()
+        return None if waits is None else self._waiting(waits)
 
     def call(self, step: Go) -> Any:
         """What the tool is called with, done; for an async tool, what must be awaited."""
@@ -207,11 +217,7 @@ class Life:
                 kind = Escalated if answer.verdict is CallVerdict.ESCALATE else kind
                 raise kind(answer.why, codes=answer.codes, record=answer.record)
             case Waits():
-                a = answer.approval
-                raise NeedsApproval(
-                    answer.why or f"`{action}` waits for {a.waits} approval(s) by `{a.terms.role}`", approval=a.id,
-                    expires_at=a.expires_at, hint=f"interlock approve {a.id} --as NAME",
-                )  # fmt: skip
+                raise self._waiting(answer)
             case Found(claim=claim, arrival=Arrival.REPLAY):
                 if claim.result is None:
                     raise ResultNotKept(
@@ -225,6 +231,14 @@ class Life:
                 )
             case Found(claim=claim):
                 raise _unknown(action, claim, claim.reason)
+
+    def _waiting(self, answer: Waits) -> NeedsApproval:
+        a = answer.approval
+        told = (
+            f"interlock approve {a.id} --as NAME" if a.terms.role else f'the app asks them: session.confirm("{a.id}")'
+        )
+        said = answer.why or f"`{self.request.action}` waits for {a.waits} approval(s) by {a.terms.who}"
+        return NeedsApproval(said, approval=a.id, expires_at=a.expires_at, hint=told)
 
     def _harmless(self, cause: Exception) -> bool:
         request = self.request

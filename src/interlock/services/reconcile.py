@@ -8,9 +8,9 @@ from typing import Any
 from interlock.core.approval import AGENT_ROLE
 from interlock.core.claim import Claim, DidNotHappen, Happened, State
 from interlock.core.digest import short
-from interlock.core.effect import Retry
 from interlock.core.errors import LedgerError, SettlementError, UsageError
 from interlock.core.record import Head
+from interlock.core.terms import Retry
 from interlock.ports import Clock, EffectStore, Signer, Switch
 from interlock.services.effect_claim import settle
 from interlock.services.effects import Verify, settle_found

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from interlock.core.decision import Verdict
 from interlock.core.errors import DocumentSyntax, LedgerError, Place
 from interlock.core.judge import Policy
 from interlock.core.replay import Again, judge_again
+from interlock.core.terms import CallVerdict
 
 EXAMPLES = 3
 """Records that are named for each kind of flip."""
@@ -24,8 +24,8 @@ class Flip:
 
     action: str
     slice: str
-    before: Verdict
-    after: Verdict
+    before: CallVerdict
+    after: CallVerdict
     count: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     lines: list[int] = field(default_factory=list)
@@ -85,7 +85,7 @@ def replay(policy: Policy, lines: Iterable[str], file: str = "records") -> Repla
         file: the name that errors give.
     Raises: DocumentSyntax for a line that is no JSON; LedgerError for one that is no decision record.
     """
-    flips: dict[tuple[str, str, Verdict, Verdict], Flip] = {}
+    flips: dict[tuple[str, str, CallVerdict, CallVerdict], Flip] = {}
     slices: Counter[tuple[str, str]] = Counter()
     unsure: Counter[str] = Counter()
     judged = 0
@@ -100,7 +100,7 @@ def replay(policy: Policy, lines: Iterable[str], file: str = "records") -> Repla
         judged += 1
         action, slice = str(record.get("action") or record["tool"]), str(record.get("slice") or "")
         slices[action, slice] += 1
-        before = Verdict(record["verdict"])
+        before = CallVerdict(record["verdict"])
         if again.verdict is not before:
             key = (action, slice, before, again.verdict)
             flip = flips.setdefault(key, Flip(*key))
@@ -125,7 +125,7 @@ def _record(line: str, file: str, number: int) -> dict[str, Any]:
 
 def _again(policy: Policy, record: dict[str, Any], file: str, number: int) -> Again:
     try:
-        Verdict(record["verdict"])
+        CallVerdict(record["verdict"])
         return judge_again(policy, record)
     except (LedgerError, KeyError, ValueError) as cause:
         hint = "give the records that the guard made, a line each"

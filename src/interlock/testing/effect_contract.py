@@ -8,10 +8,10 @@ from interlock.core.approval import Approval, ask
 from interlock.core.budget import Account, Balance, Entry, Holding
 from interlock.core.claim import Claim, State
 from interlock.core.digest import of_bytes
-from interlock.core.effect import ApprovalTerms, CallVerdict
 from interlock.core.errors import ConflictError
 from interlock.core.grant import Grant, GrantCondition
 from interlock.core.record import GENESIS, Head
+from interlock.core.terms import ApprovalTerms, CallVerdict
 from interlock.ports import EffectStore, Switch
 from interlock.testing.contracts import refuses
 from interlock.testing.effects import SAMPLE_AT, sample_request

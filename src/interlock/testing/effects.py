@@ -12,17 +12,11 @@ from interlock.core.approval import WAITING, Approval, ApprovalState
 from interlock.core.budget import Account, Balance, BudgetAsk, Entry, Holding
 from interlock.core.claim import Claim, State
 from interlock.core.digest import Digest, canonical, of_bytes
-from interlock.core.effect import (
-    ArgumentSource,
-    CallVerdict,
-    EffectRequest,
-    IdempotencyTerms,
-    Retry,
-    idempotency_key,
-)
+from interlock.core.effect import ArgumentSource, EffectRequest
 from interlock.core.errors import ConflictError, LedgerError
 from interlock.core.grant import Grant
 from interlock.core.record import Head, Record, chain_fault, next_record
+from interlock.core.terms import CallVerdict, IdempotencyTerms, Retry, idempotency_key
 from interlock.ports import AccountRow, EffectTransaction, Ledger, Switch
 from interlock.testing.doubles import MemoryLedger
 

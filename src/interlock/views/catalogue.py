@@ -18,6 +18,7 @@ _HOW = {
     "eval": "suites are run through the app",
     "probe": "the app gets malformed model outputs",
     "drill": "a rehearsal by real people and real systems (`interlock drill`)",
+    "attack": "the guard is attacked on a scratch store (`interlock guard test`)",
     "mutation": "parts are broken on purpose and the suites run on each (`interlock suite mutate`)",
 }
 

@@ -8,8 +8,9 @@ from typing import Any
 from interlock.core.approval import Approval, ApprovalState
 from interlock.core.claim import Claim
 from interlock.core.digest import short
-from interlock.core.effect import EffectRequest, Retry
+from interlock.core.effect import EffectRequest
 from interlock.core.grant import Grant
+from interlock.core.terms import Retry
 
 
 def shown(value: Any) -> str:
@@ -54,7 +55,7 @@ def _standing(approval: Approval, now: datetime) -> str:
     if approval.state in {ApprovalState.PENDING, ApprovalState.APPROVED}:
         left = max(0, int((approval.expires_at - now).total_seconds()))
         asks = (
-            f"waits for {approval.waits} of {terms.count} by `{terms.role}`"
+            f"waits for {approval.waits} of {terms.count} by {terms.who}"
             if approval.waits
             else "approved, not used yet"
         )

@@ -13,6 +13,7 @@ _HOW = {
     "eval": "the suites are run through the app; unchanged cases are reused",
     "probe": "the app is called with model outputs that are malformed on purpose",
     "drill": "a rehearsal: what is sent is real, and a person answers",
+    "attack": "the guard is attacked with calls made from the action map and the tools, on a scratch store; nothing real is called",
     "mutation": "parts of the bundle are broken on purpose, one at a time, and the suites run on each",
 }
 _LETTER = {Level.REQUIRED: "required", Level.WARNS: "warns", Level.NOT_ASKED: "not asked"}
