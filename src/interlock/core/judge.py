@@ -20,7 +20,7 @@ from interlock.core.glossary import Glossary
 from interlock.core.lexical import disguise
 from interlock.core.provenance import SAID, Origin, Sources, number
 from interlock.core.table import Facts, Reason, Row, Table
-from interlock.core.terms import KEY_DOMAIN, IdempotencyTerms
+from interlock.core.terms import KEY_DOMAIN, CallVerdict, IdempotencyTerms
 from interlock.core.tools import Tool
 
 ENGINE = 1
