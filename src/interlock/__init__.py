@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from interlock.core.errors import Denied, Escalated, InProgress, NeedsApproval, OutcomeUnknown, RefusedBeforeEffect
     from interlock.core.terms import CallVerdict
     from interlock.sdk.guard import Guard
+    from interlock.sdk.interaction import Answers
 
 __all__ = [
+    "Answers",
     "CallVerdict",
     "Decision",
     "Denied",
@@ -27,6 +29,7 @@ _ERRORS = ("Denied", "Escalated", "InProgress", "NeedsApproval", "OutcomeUnknown
 _HOMES = {
     "CallVerdict": "interlock.core.terms",
     "Decision": "interlock.core.decision",
+    "Answers": "interlock.sdk.interaction",
     "Guard": "interlock.sdk.guard",
     **dict.fromkeys(_ERRORS, "interlock.core.errors"),
 }
