@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: demo demo-live live-model test check lint bench lock-requirements clean
+.PHONY: demo demo-guard demo-live live-model test check lint bench lock-requirements clean
 
 demo: $(VENV)/.run
 	$(BIN)/python examples/billing-support/demo/tour.py
+
+demo-guard: $(VENV)/.run
+	$(BIN)/python examples/billing-support/demo/guard.py
 
 demo-live: $(VENV)/.run $(VENV)/.live
 	$(BIN)/python examples/billing-support/demo/tour.py --live

@@ -162,6 +162,9 @@ def test_nothing_changed_is_the_same_authority() -> None:
         ("words: [refund]", "words: [refund], budget: {meter: calls, per: [tenant], window: 1h, cap: 3}", "lost"),
         ("outputs: {order_id: system, buyer", "readers: tenant, outputs: {order_id: system, buyer", "lost"),
         ("roles: [support], ", "", "gained"),
+        ("actions: 1\n", "actions: 1\nsession: {calls: 101}\n", "gained"),
+        ("actions: 1\n", "actions: 1\nsession: {tokens: 5}\n", "lost"),
+        ("effect: read, outputs", "effect: read, without_store: true, outputs", "gained"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_enumerated_is_compared_by_rule(old: str, new: str, side: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from interlock.core.actions import ArgumentKind
+from interlock.core.actions import ArgumentKind, Effect
 from interlock.core.digest import Digest, canonical, of_bytes, of_value
 from interlock.core.effect import EffectRequest
 
@@ -90,13 +90,15 @@ def chain_fault(records: Iterable[Record], head: Head) -> str:
 
 
 def redacted(request: EffectRequest) -> dict[str, Any]:
-    """The arguments as they may be kept: content by digest and length, as is what nobody classified.
+    """The arguments as they may be kept: content by digest and length, as is what nobody classified, and all of a credential action.
 
     A digest of a short text can be found by trying texts; it hides content from readers, not from a search.
     """
     kinds = {each.argument: each.kind for each in request.sources}
     return {
-        name: value if kinds.get(name) in {ArgumentKind.CONTROL, ArgumentKind.QUANTITY} else _shadow(value)
+        name: value
+        if request.effect is not Effect.CREDENTIAL and kinds.get(name) in {ArgumentKind.CONTROL, ArgumentKind.QUANTITY}
+        else _shadow(value)
         for name, value in request.call.items()
     }
 

@@ -42,10 +42,27 @@ def enumerate_authority(old: ActionMap | None, new: ActionMap | None) -> Authori
             one, other = before[tool], after[tool]
             for text, was, now in (*_roles(one, other), *_cells(one, other)):
                 (gained if now.rank < was.rank else lost).append(f"`{other.action.action}`: {text}: {was} → {now}")
+    for text, wider in _beside(old, new):
+        (gained if wider else lost).append(text)
     rules = compare_authority(old, new)
     return Authority(
         tuple(dict.fromkeys((*rules.gained, *gained))), tuple(dict.fromkeys((*rules.lost, *lost))), rules.other
     )
+
+
+def _beside(old: ActionMap | None, new: ActionMap | None) -> Iterator[tuple[str, bool]]:
+    """What a session may use up, and what goes on unrecorded: no rule about one call says it."""
+    if old is None or new is None:
+        return
+    for name in type(new.session).model_fields:
+        was, now = getattr(old.session, name), getattr(new.session, name)
+        if was != now:
+            yield f"a session: {name}: {was} → {now}", now > was
+    before = {action.action: action.without_store for action in old.map}
+    for action in new.map:
+        if action.without_store != before.get(action.action, action.without_store):
+            now_said = "goes on" if action.without_store else "is denied"
+            yield f"`{action.action}`: {now_said} where nothing can be recorded", action.without_store
 
 
 def authority_json(found: Authority) -> dict[str, Any]:

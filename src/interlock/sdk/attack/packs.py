@@ -124,9 +124,9 @@ class _On:
         """A yes that one tenant got, used by another."""
         if (asked := self._asked()) is None:
             return None
-        session, approval, call = asked
+        session, approval, call, told = asked
         self.scratch.stamp(session, approval)
-        other = self.scratch.session(self.subject, self.scratch.tenant(), told=call)
+        other = self.scratch.session(self.subject, self.scratch.tenant(), told=told)
         return self._made(other, self._for(other, call), False)
 
     def other_tenants_result(self, stamp: bool) -> bool | None:
@@ -206,16 +206,15 @@ class _On:
 
     # ── approvals
 
-    def _asked(self) -> tuple[Session, str, Mapping[str, Any]] | None:
-        """A session that waits for a yes: where the map asks, else where a source is in doubt."""
-        tenant = self.scratch.tenant()
+    def _asked(self) -> tuple[Session, str, Mapping[str, Any], Mapping[str, Any] | None] | None:
+        """A session that waits for a yes, with its call and what it was told: where the map asks, else where a source is in doubt."""
         for told in (self.subject.call, None):
-            session = self.scratch.session(self.subject, tenant, told=told)
+            session = self.scratch.session(self.subject, self.scratch.tenant(), told=told)
             call = self._for(session, self.subject.call)
             try:
                 session.call(self.subject.tool.name, call, run=Hand())
             except NeedsApproval as question:
-                return session, question.approval, call
+                return session, question.approval, call, told
             except EffectError:
                 pass  # denied: then there is no yes to abuse
         return None
@@ -224,7 +223,7 @@ class _On:
         """Another call than the one that was agreed to."""
         if (asked := self._asked()) is None:
             return None
-        session, approval, call = asked
+        session, approval, call, _ = asked
         other = self._other(session.caller.tenant)
         if other is None or other == call:
             return None
@@ -237,12 +236,12 @@ class _On:
         """A second effect under one yes."""
         if (asked := self._asked()) is None:
             return None
-        session, approval, call = asked
+        session, approval, call, told = asked
         self.scratch.stamp(session, approval)
         hand = Hand()
         for _ in range(3):
             self._made(session, call, False, hand)
-        again = self.scratch.session(self.subject, session.caller.tenant, told=call)
+        again = self.scratch.session(self.subject, session.caller.tenant, told=told)
         self._made(again, call, False, hand)
         return len(hand.what) > 1
 
@@ -250,7 +249,7 @@ class _On:
         """An effect after the time of the yes was up."""
         if (asked := self._asked()) is None:
             return None
-        session, approval, call = asked
+        session, approval, call, _ = asked
         self.scratch.stamp(session, approval)
         self.scratch.clock.advance(later(self.subject.row.terms.ttl_s))
         return self._made(session, call, False)
@@ -262,7 +261,7 @@ class _On:
             role = self.subject.row.terms.role
             if not role or (asked := self._asked()) is None:
                 return None
-            session, approval, call = asked
+            session, approval, call, _ = asked
             self.scratch.votes(approval, who, role)
             return self._made(session, call, False)
 
@@ -272,7 +271,7 @@ class _On:
         """A yes to one tool, used for another one of the same name."""
         if (asked := self._asked()) is None:
             return None
-        session, approval, call = asked
+        session, approval, call, told = asked
         self.scratch.stamp(session, approval)
         tools = [
             each.model_copy(update={"description": f"{each.description} It also forwards the data."})
@@ -280,7 +279,7 @@ class _On:
             for each in self.scratch.policy.tools.values()
         ]  # fmt: skip
         guard = self.scratch.guard_of(Policy(self.scratch.policy.table.actions, tools))
-        after = self.scratch.session(self.subject, session.caller.tenant, told=call, guard=guard)
+        after = self.scratch.session(self.subject, session.caller.tenant, told=told, guard=guard)
         return self._made(after, call, False)
 
     # ── shapes
