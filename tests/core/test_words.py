@@ -102,3 +102,9 @@ def test_reading_takes_time_that_grows_with_the_text_and_never_faster(char: str)
 
     seconds(2_000)
     assert seconds(200_000) < 5.0
+
+
+def test_a_character_that_becomes_several_keeps_its_one_place() -> None:
+    text = clean("1 ¾ cup")
+    assert text.text == "1 3⁄4 cup"
+    assert text.span(2, 3) == text.span(2, 5) == (2, 3)

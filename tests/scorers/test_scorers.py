@@ -48,7 +48,7 @@ def test_a_case_that_expects_nothing_of_a_scorer_is_not_judged_by_it(scorer: Any
 
 def test_the_names_are_unique_and_none_is_the_whole_case() -> None:
     names = [scorer.name for scorer in default_scorers({"type": "object"})]
-    assert len(set(names)) == len(names) == 11
+    assert len(set(names)) == len(names) == 12
     assert "case" not in names
     assert load_scorers() == ()
 

@@ -53,8 +53,10 @@ class Clean(NamedTuple):
         """Where a span of the clean text was written."""
         if self.at is None:
             return start, end
-        last = self.at[end] if end < len(self.at) else self.written
-        return (self.at[start] if start < len(self.at) else self.written), last
+        first = self.at[start] if start < len(self.at) else self.written
+        while 0 < end < len(self.at) and self.at[end] == self.at[end - 1]:
+            end += 1  # one written character may be several in NFKC, such as ¾
+        return first, self.at[end] if end < len(self.at) else self.written
 
 
 class Word(NamedTuple):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from difflib import unified_diff
 from io import StringIO
 from typing import Any
@@ -21,7 +22,7 @@ def with_values(text: str, file: str, block: str, changes: Mapping[tuple[str, ..
     """
     from ruamel.yaml import YAML
 
-    wanted = parse_yaml(text, file).value
+    wanted = deepcopy(parse_yaml(text, file).value)  # what was read may be shared
     start, end = _span(text, file, block)
     yaml = YAML(typ="rt")
     yaml.preserve_quotes, yaml.width = True, 1_000_000
@@ -41,7 +42,7 @@ def with_key_after(text: str, file: str, path: tuple[str, ...], key: str, value:
     Raises: DocumentError when that key's value is no text that stands in one line.
     """
     document = parse_yaml(text, file)
-    wanted = document.value
+    wanted = deepcopy(document.value)
     at: Any = wanted
     for step in path[:-1]:
         at = at[step]
