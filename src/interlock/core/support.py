@@ -31,7 +31,7 @@ FACTOR: Mapping[str, float] = {
 }  # fmt: skip
 """What a finding leaves of the score of its claim. Fixed beforehand, not fitted: a wrong figure makes a sentence wrong however
 many of its words are right (0.4 puts it below a sentence of which half the words are missing); a name, unit or denial that only
-seems wrong is commoner; a quantifier is a hint (decision 50)."""
+seems wrong is commoner; a quantifier is a hint (decision 46)."""
 TWICE = 2
 """Findings of one kind that count in one claim; the third adds nothing."""
 

@@ -211,7 +211,7 @@ def stem(form: str) -> str:
     """A word without its ending, the same for the forms of one word in most cases.
 
     One light set of endings for all languages in Latin script: it needs no language, which a short answer does not
-    tell, and takes a hundredth of the time of the Snowball stemmers (decision 50).
+    tell, and takes a hundredth of the time of the Snowball stemmers (decision 46).
     Source: after the light stemmers of Harman (1991), JASIS 42(1), 7-15, and Savoy (2006), SAC '06, 1031-1035.
 
     >>> stem("refunded"), stem("refunds"), stem("Monate"), stem("cancellation") == stem("cancelled")
