@@ -1,40 +1,74 @@
 """How the answer policy weighs a statement by default: the lexical evidence score, and sources that disagree."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from interlock.core.citations import normalised
+from interlock.core.commitment import DENIALS
 from interlock.core.delivery import Weight
-from interlock.core.doubts import Kind
+from interlock.core.phrase import folded_words
 from interlock.core.retrieved import Source
-from interlock.core.support import Claim, Passage, Sources, score_answer
+from interlock.core.support import Passage, Sources, score_answer
+from interlock.core.words import sentences
 
-ABOUT_THE_SAME = 0.7
-"""Share of a statement's words that another source must have nearby to be about the same thing."""
-_DISAGREES = frozenset({Kind.NUMBER, Kind.DATE, Kind.UNIT, Kind.NEGATION, Kind.OPPOSITE})
+ABOUT_THE_SAME = 0.8
+"""Share of all words of two sentences, figures and denials aside, that both must have to be about the same thing. Articles
+of one subject share many words; two sentences that share nearly all of them say the same thing, or contradict each other."""
+_LEAST = 5
+"""Words that a sentence needs to be about anything that can be told."""
 
 
 def weigh_lexically(statement: str, question: str, sources: Sequence[Source], beside: Sequence[Source]) -> Weight:
     """The evidence score of a statement against the sources that it may rest on.
 
-    A source speaks against it when it has nearly all its words in one place, and another number, date, unit or denial:
-    then two sources disagree about the same thing, and a person has to say which of them holds.
+    A source speaks against it when it has a sentence of nearly the same words with another figure, or with a denial that
+    the statement has not: then two sources disagree about the same thing, and a person has to say which of them holds.
     """
-    passages = [Passage(source.doc_id, source.text) for source in sources]
-    support = score_answer(statement, Sources(passages), question=question)
-    doubts = support.doubts
+    support = score_answer(
+        statement, Sources([Passage(source.doc_id, source.text) for source in sources]), question=question
+    )
     best = next((claim.passages[0] for claim in support.claims if claim.passages), None)
-    why = "; ".join(dict.fromkeys(f"{doubt.kind.value} `{doubt.said}`: {doubt.why}" for doubt in doubts))[:300]
+    why = "; ".join(dict.fromkeys(f"{doubt.kind.value} `{doubt.said}`: {doubt.why}" for doubt in support.doubts))[:300]
     against = None
-    if best is not None and not doubts:
-        others = [passage for passage in passages if passage.id != best]
-        others += [Passage(source.doc_id, source.text) for source in beside]
-        against = next((other.id for other in others if _disagrees(statement, question, other)), None)
+    if best is not None and not support.doubts:
+        others = (source for source in (*sources, *beside) if source.doc_id != best)
+        against = next((other.doc_id for other in others if disagrees(statement, other.text)), None)
     return Weight(support.score, best, why, against)
 
 
-def _disagrees(statement: str, question: str, other: Passage) -> bool:
-    found = score_answer(statement, Sources([other]), question=question).claims
-    return any(_same_thing(claim) and any(doubt.kind in _DISAGREES for doubt in claim.doubts) for claim in found)
+def disagrees(statement: str, text: str) -> bool:
+    """Whether a text has a sentence about the same thing with another figure, or with a denial where there was none.
+
+    >>> disagrees("A refund to a card takes 5 days.", "Hello. A refund to a card takes 9 days.")
+    True
+    >>> disagrees("A refund to a card takes 5 days.", "A refund to a bank account takes 9 days.")
+    False
+    """
+    said = _read(statement)
+    if len(said.words) < _LEAST:
+        return False
+    plain = normalised(text)
+    return any(_contradict(said, _read(plain[start:end])) for start, end in sentences(plain))
 
 
-def _same_thing(claim: Claim) -> bool:
-    return claim.parts.get("nearby", 0.0) >= ABOUT_THE_SAME
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """The words of a sentence, the identifiers among them (`FH-261`, `a7`), its figures, and whether it denies something."""
+
+    words: frozenset[str]
+    names: frozenset[str]
+    figures: frozenset[str]
+    denies: bool
+
+
+def _read(sentence: str) -> _Sentence:
+    words = frozenset(folded_words(sentence))
+    figures = frozenset(word for word in words if word.isdigit())
+    names = frozenset(word for word in words - figures if any(char.isdigit() for char in word))
+    return _Sentence(words - figures - DENIALS, names, figures, bool(DENIALS & words))
+
+
+def _contradict(one: _Sentence, other: _Sentence) -> bool:
+    every = len(one.words | other.words)
+    same = every > 0 and one.names == other.names and len(one.words & other.words) / every >= ABOUT_THE_SAME
+    return same and (one.figures != other.figures or one.denies != other.denies)
