@@ -43,6 +43,7 @@ EMPTY: Mapping[str, Mapping[str, Any]] = {
     "EVAL-05": {"parts": ["prompt"], "mutants": []},
     "EVAL-08": {"fallback": "python", "slices": [], "broken": 0, "cases": 0},
     "SAFE-06": {"queues": []},
+    "ACT-05": {"attacks": [], "tasks": [], "unmade": []},
     "EVAL-07": {"cases": 0, "units": 0, "sourceless": [], "faults": [], "profile": None, "keys": [], "uncovered": []},
     "PRS-01": {"evals": {"ok": 0, "attempted": 0}, "fuzz": {"handled": 0, "n": 0, "missed": []}},
 }

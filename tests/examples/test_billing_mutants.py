@@ -9,6 +9,8 @@ import pytest
 
 from interlock.cli import run
 
+pytestmark = pytest.mark.xdist_group("billing-mutants")  # what they share is made once
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "billing-support"
 PARTS = {"prompt", "schema", "retriever", "tools", "guardrails"}
 

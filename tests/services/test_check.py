@@ -8,6 +8,7 @@ import pytest
 
 from feature import EDITS, Feature, files_of
 from interlock.core.catalogue import CATALOGUE
+from interlock.core.checks import OWN_COMMAND
 from interlock.core.manifest import Part
 
 
@@ -18,7 +19,7 @@ def reading(part: str, *, measurable: bool = False) -> set[str]:
         for check in CATALOGUE
         if Part(part) in check.reads
         and "live" not in check.inputs
-        and (check.instrument not in (None, "mutation") or not measurable)
+        and (check.instrument not in (None, *OWN_COMMAND) or not measurable)
     }
 
 

@@ -65,7 +65,7 @@ def second_view(pair: Paired, alpha: float = ALPHA) -> tuple[float, float] | Non
         them costs seconds, where the t interval has nothing left to be corrected.
 
     >>> second_view(Paired(3, 0, 0, 0, (0.0, 0.5, -0.5), ("a", "b", "c")))
-    (-0.5, 0.5)
+    (-0.333..., 0.333...)
     """
     if not pair.differences or not 2 <= pair.n <= MOST_CLUSTERS:
         return None
