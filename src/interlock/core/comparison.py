@@ -48,6 +48,11 @@ class Paired:
         if self.differences and len(set(self.clusters)) != self.n:
             raise ValueError(f"`{len(set(self.clusters))}` clusters are not the `{self.n}` independent units")
 
+    def reversed(self) -> "Paired":
+        """The same cases with the two bundles exchanged."""
+        back = tuple(-value for value in self.differences)
+        return Paired(self.n, self.fixed, self.broke, self.unpaired, back, self.clusters)
+
     @property
     def delta(self) -> float | None:
         """The change of the pass rate (of the mean score, when graded), in [-1, 1]; None without a case."""

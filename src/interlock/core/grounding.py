@@ -5,6 +5,7 @@ The same function judges a case of an eval, an answer in the app, and a trace.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from interlock.core.citations import Cite, CiteFinding, Library, normalised
 from interlock.core.doubts import Doubt, Kind
@@ -20,6 +21,8 @@ FLOOR = 0.55
 above what one hard finding leaves of a claim of which every word stands in the source."""
 FRAMING = 6
 """Content words that a sentence beside the claims may have and still be a frame, such as «our rules say»; a figure is never one."""
+_REMEMBERED = 4_000
+"""Characters of a text whose sentences are remembered: many short answers are the same, long ones hardly ever."""
 _FIGURES = frozenset({Kind.NUMBER, Kind.DATE, Kind.UNIT, Kind.COUNT})
 
 
@@ -91,8 +94,9 @@ class Grounder:
             text = str(claim.get("text") or "")
             support = self._score(text, own, question)
             found.append(GroundedClaim(text, support.score, tuple(sorted(named)), support.doubts, faults))
-        claimed = [str(claim.get("text") or "") for claim in reply.claims]
-        for sentence in _beside(reply.text, claimed):
+        claimed = tuple(str(claim.get("text") or "") for claim in reply.claims)
+        beside = _beside if len(reply.text) <= _REMEMBERED else _beside.__wrapped__
+        for sentence in beside(reply.text, claimed):
             support = self._score(sentence, documents, question)
             framing = bool(claimed) and _frames(sentence)
             if framing and not any(doubt.kind in _FIGURES for doubt in support.doubts):
@@ -108,7 +112,7 @@ class Grounder:
                 self._sources.clear()
                 self._scores.clear()
             sources = self._sources[key] = Sources(documents)
-        told = (text, question, id(sources))
+        told = (text, question if documents else "", id(sources))
         if told not in self._scores:
             if len(self._scores) >= self._keep * 8:
                 self._scores.clear()
@@ -123,15 +127,14 @@ def _cites(claim: Mapping[str, object]) -> Iterator[Cite]:
             yield Cite(str(cite.get("doc_id")), str(cite.get("quote") or ""))
 
 
-def _beside(text: str, claimed: Sequence[str]) -> Iterator[str]:
-    """The sentences of what the person reads that no claim covers and that claim something."""
+@lru_cache(maxsize=512)
+def _beside(text: str, claimed: tuple[str, ...]) -> tuple[str, ...]:
+    """The sentences of what the person reads that no claim covers and that claim something; many answers say the same."""
     rest = normalised(text)
     for claim in sorted({normalised(one) for one in claimed} - {""}, key=len, reverse=True):
         rest = rest.replace(claim, "\n")
-    for start, end in sentences(rest):
-        sentence = rest[start:end]
-        if not sentence.endswith("?") and not _courtesy(sentence):
-            yield sentence
+    said = (rest[start:end] for start, end in sentences(rest))
+    return tuple(sentence for sentence in said if not sentence.endswith("?") and not _courtesy(sentence))
 
 
 def _courtesy(sentence: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 
@@ -107,6 +108,12 @@ class Unscored:
     why: str = ""
 
 
+@lru_cache(maxsize=1024)
+def not_applicable(scorer: str) -> Unscored:
+    """Nothing here for this scorer to judge: the commonest finding, always the same value."""
+    return Unscored(scorer, Absent.NOT_APPLICABLE)
+
+
 Score = Scored | Unscored
 
 
@@ -123,11 +130,16 @@ class CaseResult:
     trials: tuple[Trial, ...]
     scores: tuple[tuple[Score, ...], ...] = field(default=())
     curtailed: int = 0
+    ran: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """Indexes of the trials that are not broken: the app replied, or failed by itself."""
+    _whole: tuple[float, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def ran(self) -> tuple[int, ...]:
-        """Indexes of the trials that are not broken: the app replied, or failed by itself."""
-        return tuple(i for i, trial in enumerate(self.trials) if trial.broken is None)
+    def __post_init__(self) -> None:
+        """Settle once what every view of a run asks for again and again."""
+        ran = tuple(i for i, trial in enumerate(self.trials) if trial.broken is None)
+        object.__setattr__(self, "ran", ran)
+        whole = tuple(mark for i in ran if (mark := self.mark(i)) is not None)
+        object.__setattr__(self, "_whole", whole)
 
     def value(self, scorer: str = "case") -> float | None:
         """Mean over the unbroken trials of passing this scorer (`case`: all scorers); None when nothing was scored."""
@@ -136,12 +148,14 @@ class CaseResult:
 
     def marks(self, scorer: str = "case") -> tuple[float, ...]:
         """1 for each unbroken trial that passed this scorer, 0 for each that failed; none for one without a score."""
+        if scorer == "case":
+            return self._whole
         return tuple(mark for i in self.ran if (mark := self.mark(i, scorer)) is not None)
 
     def passed(self, scorer: str = "case") -> bool | None:
         """Whether every unbroken trial passed; None when nothing was scored."""
-        value = self.value(scorer)
-        return None if value is None else value == 1.0
+        marks = self.marks(scorer)
+        return all(mark == 1.0 for mark in marks) if marks else None
 
     def mark(self, trial: int, scorer: str = "case") -> float | None:
         """Whether one unbroken trial passed this scorer, as 1 or 0; None when nothing was scored."""
@@ -149,7 +163,7 @@ class CaseResult:
         if whole and self.trials[trial].fault is not None:
             return 0.0
         mark = None
-        for score in self.scores[trial]:
+        for score in self.scores[trial] if self.scores else ():
             if not whole and score.scorer != scorer:
                 continue
             if isinstance(score, Scored):

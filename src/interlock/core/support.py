@@ -108,7 +108,8 @@ def score_answer(answer: str, sources: Sources, *, question: str = "") -> Suppor
             f"the answer has {len(answer):,} characters", hint=f"score at most {MAX_ANSWER:,} of them at once"
         )
     text = clean(answer)
-    asked = Asked.of(question, sources.language)
+    # Without a source nothing is borne, whatever was asked.
+    asked = Asked.of(question if sources.sentences else "", sources.language)
     places = sentences(text.text)
     claims = tuple(claim for start, end in places if (claim := _claim(text, start, end, sources, asked)) is not None)
     if not claims:
@@ -124,13 +125,13 @@ def _claim(text: Clean, start: int, end: int, sources: Sources, asked: Asked) ->
     found = words(text.text, start, end, sources.language)
     if not found or _REFUSAL.search(text.text, start, end):
         return None
+    if not sources.sentences:
+        return Claim(*text.span(start, end), 0.0, dict.fromkeys(SHARE, 0.0), (), (), (), 1.0)
     said = quantities(text.text, start, end)
     content = content_of(found, said)
     bare = not content and not said
     if bare:  # `yes` and `no` say what the question says
         content = list(asked.content)
-    if not sources.sentences:
-        return Claim(*text.span(start, end), 0.0, dict.fromkeys(SHARE, 0.0), (), (), (), 1.0)
     kin = {word.stem: sources.kin(word.stem) for word in content}
     near = nearest(content, said, kin, sources)
     novel = any(word.stem not in asked.stems for word in content) or bool(said)

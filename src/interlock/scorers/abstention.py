@@ -1,6 +1,6 @@
 """It answers, abstains or hands over when it should."""
 
-from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
+from interlock.core.score import Reply, Score, Scored, Trial, not_applicable
 from interlock.core.suite import Case
 
 
@@ -14,7 +14,7 @@ class Abstention:
         """Scored 1 or 0."""
         permitted = case.expect.outcomes
         if not permitted:
-            return Unscored(self.name, Absent.NOT_APPLICABLE)
+            return not_applicable(self.name)
         fine = reply.outcome in permitted
         why = "" if fine else f"`{reply.outcome}` where `{'` or `'.join(permitted)}` was right"
         return Scored(self.name, float(fine), fine, why)

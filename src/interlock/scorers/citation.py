@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
+from interlock.core.score import Reply, Score, Scored, Trial, not_applicable
 from interlock.core.suite import Case
 from interlock.scorers.text import spaced
 
@@ -25,7 +25,7 @@ class Citation:
             wanted = ()
         cites = [cite for claim in reply.claims for cite in claim.get("cites") or ()]
         if not wanted and not cites:
-            return Unscored(self.name, Absent.NOT_APPLICABLE)
+            return not_applicable(self.name)
         if not cites:
             return Scored(self.name, 0.0, False, f"cites nothing; expected `{'` or `'.join(wanted)}`")
         sources: dict[str, list[str]] = {}

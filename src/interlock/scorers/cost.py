@@ -1,6 +1,6 @@
 """The reply costs no more than it may."""
 
-from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
+from interlock.core.score import Reply, Score, Scored, Trial, not_applicable
 from interlock.core.suite import Case
 
 
@@ -14,6 +14,6 @@ class Cost:
         """Scored 1 or 0."""
         most = case.expect.max_cost_usd
         if most is None:
-            return Unscored(self.name, Absent.NOT_APPLICABLE)
+            return not_applicable(self.name)
         fine = trial.cost_usd <= most
         return Scored(self.name, float(fine), fine, "" if fine else f"{trial.cost_usd:.4f} USD, at most {most:g} asked")

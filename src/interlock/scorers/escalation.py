@@ -1,6 +1,6 @@
 """What a person must see reaches the right people."""
 
-from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
+from interlock.core.score import Reply, Score, Scored, Trial, not_applicable
 from interlock.core.suite import Case
 
 
@@ -14,7 +14,7 @@ class Escalation:
         """Scored 1 or 0."""
         wanted = case.expect.queue
         if wanted is None or (reply.outcome != "escalate" and reply.outcome in case.expect.outcomes):
-            return Unscored(self.name, Absent.NOT_APPLICABLE)
+            return not_applicable(self.name)
         if reply.outcome != "escalate":
             return Scored(self.name, 0.0, False, f"does not hand over to `{wanted}`")
         fine = reply.queue == wanted

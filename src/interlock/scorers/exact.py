@@ -1,6 +1,6 @@
 """The reply is this text and no other."""
 
-from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
+from interlock.core.score import Reply, Score, Scored, Trial, not_applicable
 from interlock.core.suite import Case
 
 
@@ -14,6 +14,6 @@ class Exact:
         """Scored 1 or 0."""
         wanted = case.expect.exact
         if wanted is None:
-            return Unscored(self.name, Absent.NOT_APPLICABLE)
+            return not_applicable(self.name)
         same = reply.text.strip() == wanted.strip()
         return Scored(self.name, float(same), same, "" if same else "the text is another one")

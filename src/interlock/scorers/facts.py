@@ -1,7 +1,7 @@
 """What must be said is said, and what must not be said is not."""
 
 from interlock.core.errors import DocumentError
-from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
+from interlock.core.score import Reply, Score, Scored, Trial, not_applicable
 from interlock.core.suite import Case
 from interlock.scorers.text import folded, occurs
 
@@ -21,7 +21,7 @@ class Facts:
         expect = case.expect
         facts = () if reply.outcome != "answer" and reply.outcome in expect.outcomes else expect.facts
         if not facts and not expect.forbid:
-            return Unscored(self.name, Absent.NOT_APPLICABLE)
+            return not_applicable(self.name)
         text = folded(reply.text)
         for word in expect.forbid:
             if occurs(self._folded(word), text):

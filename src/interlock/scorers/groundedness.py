@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
+from interlock.core.score import Reply, Score, Scored, Trial, not_applicable
 from interlock.core.suite import Case
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Groundedness:
         """Scored by the weakest claim."""
         least = case.expect.min_support
         if least is None or reply.outcome != "answer":
-            return Unscored(self.name, Absent.NOT_APPLICABLE)
+            return not_applicable(self.name)
         found = self._grounder.ground(reply, question=case.input or "")
         weak = found.unsupported(least)
         if not weak:

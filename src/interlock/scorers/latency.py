@@ -1,6 +1,6 @@
 """The reply comes in time."""
 
-from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
+from interlock.core.score import Reply, Score, Scored, Trial, not_applicable
 from interlock.core.suite import Case
 
 
@@ -14,7 +14,7 @@ class Latency:
         """Scored 1 or 0."""
         most = case.expect.max_latency_s
         if most is None:
-            return Unscored(self.name, Absent.NOT_APPLICABLE)
+            return not_applicable(self.name)
         fine = trial.latency_s <= most
         return Scored(
             self.name, float(fine), fine, "" if fine else f"{trial.latency_s:.2f} s, at most {most:g} s asked"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
+from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored, not_applicable
 from interlock.core.suite import Case
 
 
@@ -20,7 +20,7 @@ class Recorded:
     def score(self, case: Case, trial: Trial, reply: Reply) -> Score:
         """Scored 1 or 0, Unscored(error) where the reply carries no verdict."""
         if not case.expect.recorded:
-            return Unscored(self.name, Absent.NOT_APPLICABLE)
+            return not_applicable(self.name)
         output = reply.output if isinstance(reply.output, Mapping) else {}
         passed = output.get("passed")
         if passed is None and output.get("status") == Absent.NOT_APPLICABLE.value:

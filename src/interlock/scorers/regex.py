@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema_rs
 
 from interlock.core.errors import DocumentError
-from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
+from interlock.core.score import Reply, Score, Scored, Trial, not_applicable
 from interlock.core.suite import Case
 
 MAX_PATTERN = 500
@@ -29,7 +29,7 @@ class Regex:
         """Scored 1 or 0. Raises DocumentError for a pattern that is refused."""
         pattern = case.expect.regex
         if pattern is None:
-            return Unscored(self.name, Absent.NOT_APPLICABLE)
+            return not_applicable(self.name)
         found = bool(_compiled(pattern).is_valid(reply.text[:MAX_TEXT]))
         return Scored(self.name, float(found), found, "" if found else f"nothing matches `{pattern}`")
 

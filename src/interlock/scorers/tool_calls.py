@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from interlock.core.score import Absent, Reply, Score, Scored, Trial, Unscored
+from interlock.core.score import Reply, Score, Scored, Trial, not_applicable
 from interlock.core.suite import Case, ExpectedCall
 
 
@@ -21,7 +21,7 @@ class ToolCalls:
         """Scored by the share of the expected calls that were made, 0 as soon as a forbidden one was."""
         wanted, forbidden = case.expect.tools, case.expect.forbid_tools
         if wanted is None and not forbidden:
-            return Unscored(self.name, Absent.NOT_APPLICABLE)
+            return not_applicable(self.name)
         made = [call for call in reply.tool_calls if call.get("status") != "refused"]
         for call in made:
             if call.get("tool") in forbidden:

@@ -39,7 +39,7 @@ def measure_fallback(arm: Run | None, run: Run, limits: Limits) -> Mapping[str, 
             name = piece.id if names[piece.id] == 1 else f"{suite.name}/{piece.id}"
             cases = [(suite, case) for case in suite.of_slice(piece.id)]
             there[name], (only_arm, only_ai) = paired(arm, run, cases)
-            back[name], _ = paired(run, arm, cases)
+            back[name] = there[name].reversed()
             margins[name] = suite.margin(piece.id, limits.default_margin)
             about[name] = {
                 "suite": suite.name, "slice": name, "title": piece.title, "critical": piece.critical,

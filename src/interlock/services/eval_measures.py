@@ -307,8 +307,7 @@ def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping
     everything = [(suite, case) for suite in comparable for case in suite.cases]
     for name, suite, piece in named:
         cases = [(suite, case) for case in suite.of_slice(piece.id)] if suite.name in ran_alike else []
-        pair = _pair(baseline, candidate, cases)
-        broke, fixed = _flips(baseline, candidate, cases)
+        pair, (broke, fixed) = paired(baseline, candidate, cases)
         about[name] = {
             "suite": suite.name, "title": piece.title, "critical": piece.critical, "share": piece.share,
             "estimand": piece.estimand, "unpaired": pair.unpaired, "broke_cases": broke, "fixed_cases": fixed,
@@ -381,7 +380,12 @@ def _headline(
 def _pair(
     baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]], value: Value = CaseResult.value
 ) -> Paired:
-    before, after = _rows(baseline, cases, value), _rows(candidate, cases, value)
+    return _paired(baseline, candidate, cases, _rows(baseline, cases, value), _rows(candidate, cases, value))
+
+
+def _paired(
+    baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]], before: list[Row], after: list[Row]
+) -> Paired:
     judged = {row[0] for row in before} | {row[0] for row in after}
     lost = sum(
         f"{suite.name}/{case.id}" not in judged
@@ -403,10 +407,10 @@ def _rows(run: Run, cases: Sequence[tuple[Suite, Case]], of: Value = CaseResult.
     return rows
 
 
-def _flips(baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]]) -> tuple[list[str], list[str]]:
+def _flips(cases: Sequence[tuple[Suite, Case]], old: Sequence[Row], new: Sequence[Row]) -> tuple[list[str], list[str]]:
     """The ids of the cases that broke and that were fixed, by the majority of their trials."""
-    before = {row[0]: row[2] >= 0.5 for row in _rows(baseline, cases)}
-    after = {row[0]: row[2] >= 0.5 for row in _rows(candidate, cases)}
+    before = {row[0]: row[2] >= 0.5 for row in old}
+    after = {row[0]: row[2] >= 0.5 for row in new}
     both = [(f"{suite.name}/{case.id}", case.id) for suite, case in cases]
     pairs = [(case_id, before[key], after[key]) for key, case_id in both if key in before and key in after]
     broke = [case_id for case_id, passed, passes in pairs if passed and not passes]
@@ -415,7 +419,8 @@ def _flips(baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]]) -
 
 def paired(before: Run, after: Run, cases: Sequence[tuple[Suite, Case]]) -> tuple[Paired, tuple[list[str], list[str]]]:
     """The same cases in two runs, and the ids of those that flipped: right before only, right after only."""
-    return _pair(before, after, cases), _flips(before, after, cases)
+    old, new = _rows(before, cases), _rows(after, cases)
+    return _paired(before, after, cases, old, new), _flips(cases, old, new)
 
 
 def passes_of(run: Run, suite: Suite, cases: Sequence[Case]) -> tuple[int, int]:

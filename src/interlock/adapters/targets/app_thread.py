@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from interlock.adapters.targets.post import Errand, Post
 from interlock.core.errors import TargetError
 
 MAX_STUCK_LOOPS = 4
@@ -44,7 +45,7 @@ class AppThreads:
             work.close()
             raise
         try:
-            return await asyncio.wrap_future(loop.submit(work))
+            return await loop.submit(work)
         except asyncio.CancelledError:
             loop.suspect()
             raise
@@ -85,14 +86,19 @@ class _Loop:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(_DaemonThreads())
+        self._inbox = Post(self._loop)
+        self._back: Post | None = None
         self._sign: Future[None] = Future()
         self._sign.set_result(None)
         self._asked_at = 0.0
         self._thread = threading.Thread(target=self._serve, daemon=True, name="interlock-app")
         self._thread.start()
 
-    def submit(self, work: Coroutine[Any, Any, Any]) -> "Future[Any]":
-        return asyncio.run_coroutine_threadsafe(_contained(work), self._loop)
+    def submit(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Future[Any]":
+        here = asyncio.get_running_loop()
+        if self._back is None or self._back.loop is not here:
+            self._back = Post(here)
+        return Errand(_contained(work), self._inbox, self._back).answer
 
     def suspect(self) -> None:
         """Ask the loop for a sign of life; `lives` looks whether one came."""

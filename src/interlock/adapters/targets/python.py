@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
 from concurrent.futures import Future
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -205,13 +206,34 @@ def _files_below(folder: Path) -> Iterator[str]:
     environment = prefix if prefix.is_relative_to(folder) else None
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None) if isinstance(module, ModuleType) else None
-        if not isinstance(file, str):
-            continue
-        for path in (Path(file).absolute(), Path(file).resolve()):
-            if path.is_relative_to(folder) and not (environment and path.is_relative_to(environment)):
-                relative = path.relative_to(folder)
-                if not _FOREIGN.intersection(relative.parts):
-                    yield relative.as_posix()
+        if isinstance(file, str):
+            yield from _places_below(file, folder, environment)
+
+
+@lru_cache(maxsize=8192)
+def _places_below(file: str, folder: Path, environment: Path | None) -> tuple[str, ...]:
+    """As which files of the folder a loaded one counts: under its own name, and under that of what it links to.
+
+    Remembered, because a process has hundreds of modules and is asked before and after each run.
+    """
+    found = []
+    for path in (Path(file).absolute(), _resolved(file)):
+        if path.is_relative_to(folder) and not (environment and path.is_relative_to(environment)):
+            relative = path.relative_to(folder)
+            if not _FOREIGN.intersection(relative.parts):
+                found.append(relative.as_posix())
+    return tuple(found)
+
+
+def _resolved(file: str) -> Path:
+    """`Path(file).resolve()`, with each folder followed once."""
+    path = Path(file)
+    return path.resolve() if path.is_symlink() else _resolved_folder(path.parent) / path.name
+
+
+@lru_cache(maxsize=2048)
+def _resolved_folder(folder: Path) -> Path:
+    return folder.resolve()
 
 
 def _parameters(function: _Answer) -> Collection[str]:
