@@ -18,7 +18,8 @@ from typing import Any
 from benchmarks import cluster
 from benchmarks.crash_matrix import Bank
 from interlock.adapters.clock import SystemClock
-from interlock.adapters.sql import SqlEffectStore, open_database
+from interlock.adapters.sql import open_database
+from interlock.adapters.sql.effects import SqlEffectStore
 from interlock.core.budget import Balance, BudgetAsk
 from interlock.core.effect import EffectRequest
 from interlock.core.errors import Denied, InProgress

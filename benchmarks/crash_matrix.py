@@ -23,7 +23,8 @@ from typing import Any
 
 from benchmarks import cluster
 from interlock.adapters.clock import SystemClock
-from interlock.adapters.sql import SqlEffectStore, open_database
+from interlock.adapters.sql import open_database
+from interlock.adapters.sql.effects import SqlEffectStore
 from interlock.core.budget import Balance
 from interlock.core.claim import Claim, DidNotHappen, Happened, State
 from interlock.core.effect import EffectRequest

@@ -16,7 +16,8 @@ from benchmarks import cluster
 from benchmarks.figure import Figure
 from benchmarks.work import Work
 from interlock.adapters.clock import SystemClock
-from interlock.adapters.sql import Database, SqlEffectStore, open_database
+from interlock.adapters.sql import Database, open_database
+from interlock.adapters.sql.effects import SqlEffectStore
 from interlock.core.effect import EffectRequest
 from interlock.services.effect_claim import Go
 from interlock.services.effects import Life

@@ -1,5 +1,7 @@
 """The outside world on one page: every Protocol that an adapter fills."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -7,22 +9,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from interlock.core.actions import Label
-from interlock.core.approval import Approval
-from interlock.core.budget import Account, Balance, Entry, Holding
 from interlock.core.bundle import Bundle
-from interlock.core.claim import Claim, State
 from interlock.core.digest import Digest
 from interlock.core.evidence import Evidence
-from interlock.core.grant import Grant
 from interlock.core.manifest import TargetSpec
 from interlock.core.pointer import Pointer
-from interlock.core.record import Head, Record
 from interlock.core.score import Reply, Score, Trial
 from interlock.core.suite import Case
 
-if TYPE_CHECKING:  # words and figures cost 50 ms to load, and only scoring and handing over need them
+if (
+    TYPE_CHECKING
+):  # each costs milliseconds to load: only scoring and handing over need the words, only a guard the effects
+    from interlock.core.actions import Label
+    from interlock.core.approval import Approval
+    from interlock.core.budget import Account, Balance, Entry, Holding
+    from interlock.core.claim import Claim, State
+    from interlock.core.grant import Grant
     from interlock.core.handoff import Packet
+    from interlock.core.record import Head, Record
     from interlock.core.support import Passage, Support
 
 
@@ -368,7 +372,7 @@ class SupportScorer(Protocol):
 
     name: str
 
-    def support(self, answer: str, passages: "Sequence[Passage]", *, question: str = "") -> "Support":
+    def support(self, answer: str, passages: Sequence[Passage], *, question: str = "") -> Support:
         """The claims of an answer with a score in [0, 1] each, and what is wrong where.
 
         Raises: TooLarge for texts beyond its limits, TargetError when a model behind it cannot be asked.
@@ -406,7 +410,7 @@ class Signer(Protocol):
 class HandoffSink(Protocol):
     """Where a handoff to people goes."""
 
-    async def send(self, packet: "Packet") -> str:
+    async def send(self, packet: Packet) -> str:
         """Taken over by the other side when it returns; a word of theirs about it. Raises HandoffError."""
         ...
 

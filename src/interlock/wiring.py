@@ -76,7 +76,8 @@ def open_effects(settings: Settings, *, clock: Clock | None = None) -> Iterator[
 
     Raises: as `open_records`.
     """
-    from interlock.adapters.sql import SqlEffectStore, open_database
+    from interlock.adapters.sql import open_database
+    from interlock.adapters.sql.effects import SqlEffectStore
 
     clock = clock or SystemClock()
     keyring = _prepared(settings, clock)

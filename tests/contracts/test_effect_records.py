@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
 
-from interlock.adapters.sql import Database, SqlEffectStore, open_database
+from interlock.adapters.sql import Database, open_database
+from interlock.adapters.sql.effects import SqlEffectStore
 from interlock.core.claim import State
 from interlock.core.errors import LedgerError
 from interlock.core.record import GENESIS

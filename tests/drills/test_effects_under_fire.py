@@ -52,7 +52,8 @@ def test_a_claim_is_one_sync_of_the_disk_and_an_outcome_another(tmp_path: Path) 
     code = (
         "import os, sys\n"
         "from interlock.adapters.clock import SystemClock\n"
-        "from interlock.adapters.sql import SqlEffectStore, open_database\n"
+        "from interlock.adapters.sql import open_database\n"
+        "from interlock.adapters.sql.effects import SqlEffectStore\n"
         "from interlock.services.effects import perform\n"
         "from interlock.testing import sample_request\n"
         "store = SqlEffectStore(open_database(sys.argv[1]))\n"

@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -177,9 +177,19 @@ class _Lexicon:
     states: frozenset[str]
     shared: re.Pattern[str] | None
     owners: tuple[tuple[tuple[str, ...], re.Pattern[str] | None], ...]
+    clean: set[str] = field(default_factory=set, compare=False)
+    """Short texts that were found to have no such word: the cases of a suite repeat their keys and slices by the thousand."""
 
     def hits(self, text: str) -> list[re.Match[str]]:
         """The words that may not be used, except inside a longer expression that the glossary defines."""
+        if text in self.clean:
+            return []
+        found = self._hits(text)
+        if not found and len(text) <= _SHORT and len(self.clean) < _KEPT:
+            self.clean.add(text)
+        return found
+
+    def _hits(self, text: str) -> list[re.Match[str]]:
         if self.bad is None or not (hits := list(self.bad.finditer(text))):
             return []
         good = [match.span() for match in self.good.finditer(text)] if self.good else []
@@ -199,6 +209,9 @@ class _Lexicon:
     def message(self, hit: re.Match[str]) -> str:
         """What is wrong with a word, and what to do."""
         return f"`{' '.join(hit[0].split())}` {self.messages[(hit.lastindex or 1) - 1]}"
+
+
+_SHORT, _KEPT = 100, 20_000
 
 
 @lru_cache(maxsize=16)

@@ -12,11 +12,15 @@ def spaced(text: str) -> str:
     >>> spaced("10\\u00a0GB\\n each ")
     '10 GB each'
     """
+    if text.isascii():
+        return " ".join(text.split())
     return _SPACE.sub(" ", unicodedata.normalize("NFKC", text)).strip()
 
 
 def folded(text: str) -> str:
     """`spaced`, without the difference between upper and lower case."""
+    if text.isascii():  # nothing to compose, and what the rest comes to
+        return " ".join(text.split()).lower()
     # Folding the case can undo the normal form, so it is made again (Unicode 15, section 3.13, D145).
     return spaced(spaced(text).casefold())
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.comparison import Paired, decide, paired_from_trials
@@ -14,7 +14,9 @@ from interlock.ports import Attempt, Records, TrialStore
 from interlock.services.eval_measures import PAIRED, slice_names
 from interlock.services.evaluate import Run
 from interlock.services.pins import weights_named
-from interlock.services.sample_plan import Flips
+
+if TYPE_CHECKING:  # planning comes with it, and a check plans nothing
+    from interlock.services.sample_plan import Flips
 
 AGAINST_ITSELF = "against-itself"
 """Kind of the ledger's fact of an A/A run."""
@@ -101,11 +103,13 @@ def _split(run: Run, cases: Sequence[tuple[Suite, Case]], repeats: int) -> Paire
     return paired_from_trials(*arms)
 
 
-def known_flips(records: Records) -> tuple[dict[str, Flips], Flips | None]:
+def known_flips(records: Records) -> "tuple[dict[str, Flips], Flips | None]":
     """How often cases flip by themselves, by slice and over all, from the newest A/A run; empty where none was made."""
     facts = list(records.ledger.facts(AGAINST_ITSELF))
     if not facts:
         return {}, None
+    from interlock.services.sample_plan import Flips
+
     fact = facts[-1]
     about = f"A/A run of {fact.body['bundle'][7:19]}, {fact.at:%Y-%m-%d}"
 

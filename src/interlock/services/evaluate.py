@@ -187,9 +187,9 @@ async def evaluate(
                 elif key in runner.done:
                     trial = runner.done[key]
                     own.append(trial if trial.case_id == case.id else replace(trial, case_id=case.id))
-            result = score_case(case, own, scorers)
             # What was neither stored nor asked was curtailed: a worker that stops for any other reason leaves a trial.
-            results[f"{suite.name}/{case.id}"] = replace(result, curtailed=run.repeats - len(own))
+            curtailed = run.repeats - len(own)
+            results[f"{suite.name}/{case.id}"] = score_case(case, own, scorers, curtailed=curtailed)
     return Run(
         id=run_id,
         upstream=dict(upstream),
@@ -205,28 +205,30 @@ async def evaluate(
     )
 
 
-def score_case(case: Case, trials: Sequence[Trial], scorers: Sequence[Scorer]) -> CaseResult:
+def score_case(case: Case, trials: Sequence[Trial], scorers: Sequence[Scorer], *, curtailed: int = 0) -> CaseResult:
     """Each unbroken trial before each scorer; a broken one has no scores, one that the app failed fails all that apply."""
-    scores = tuple(
-        () if trial.broken is not None else tuple(_score(scorer, case, trial) for scorer in scorers) for trial in trials
-    )
-    return CaseResult(case.id, case.slices, case.unit, tuple(trials), scores)
+    scores = tuple(() if trial.broken is not None else _scores(scorers, case, trial) for trial in trials)
+    return CaseResult(case.id, case.slices, case.unit, tuple(trials), scores, curtailed)
 
 
-def _score(scorer: Scorer, case: Case, trial: Trial) -> Score:
-    reply = trial.reply
-    if reply is None:  # only to learn whether this scorer applies to the case
+def _scores(scorers: Sequence[Scorer], case: Case, trial: Trial) -> tuple[Score, ...]:
+    reply, fault = trial.reply, trial.fault
+    if reply is None:  # only to learn which scorers apply to the case
         permitted = case.expect.outcomes
         reply = Reply("answer" if "answer" in permitted or not permitted else permitted[0], "")
-    try:
-        score = scorer.score(case, trial, reply)
-    except Exception as error:  # noqa: BLE001  a scorer is a plug-in: its fault counts against the case, and is shown
-        return Unscored(scorer.name, Absent.ERROR, f"{type(error).__name__}: {error}"[:300])
-    if not isinstance(score, Scored | Unscored) or score.scorer != scorer.name:
-        return Unscored(scorer.name, Absent.ERROR, f"gave no score of its own but `{score!r}`"[:300])
-    if trial.fault is not None and isinstance(score, Scored):
-        return Scored(scorer.name, 0.0, False, f"{trial.fault.value}: {trial.detail}"[:300])
-    return score
+    found: list[Score] = []
+    for scorer in scorers:
+        name = scorer.name
+        try:
+            score = scorer.score(case, trial, reply)
+        except Exception as error:  # noqa: BLE001  a scorer is a plug-in: its fault counts against the case, and is shown
+            score = Unscored(name, Absent.ERROR, f"{type(error).__name__}: {error}"[:300])
+        if not isinstance(score, (Scored, Unscored)) or score.scorer != name:
+            score = Unscored(name, Absent.ERROR, f"gave no score of its own but `{score!r}`"[:300])
+        if fault is not None and isinstance(score, Scored):
+            score = Scored(name, 0.0, False, f"{fault.value}: {trial.detail}"[:300])
+        found.append(score)
+    return tuple(found)
 
 
 class _Runner:

@@ -1,7 +1,6 @@
 """Facts in a database: one code for SQLite, embedded, and PostgreSQL, shared by many machines."""
 
 from interlock.adapters.sql.calls import SqlCallStore
-from interlock.adapters.sql.effects import SqlEffectStore
 from interlock.adapters.sql.engine import Database, DatabaseUnavailable, open_database
 from interlock.adapters.sql.evidence import SqlEvidenceStore
 from interlock.adapters.sql.ledger import SqlLedger
@@ -12,7 +11,6 @@ __all__ = [
     "Database",
     "DatabaseUnavailable",
     "SqlCallStore",
-    "SqlEffectStore",
     "SqlEvidenceStore",
     "SqlLedger",
     "SqlPointerStore",

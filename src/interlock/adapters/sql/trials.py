@@ -56,7 +56,7 @@ class SqlTrialStore:
 
 
 def _text(trial: Trial) -> str:
-    return json.dumps(_row(trial, _TRIAL), allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain)
+    return _write(_row(trial, _TRIAL))
 
 
 def _row(value: Trial | Reply, names: Sequence[str]) -> dict[str, Any]:
@@ -70,6 +70,9 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"a reply holds a {type(value).__name__}, which is not plain JSON")
+
+
+_write = json.JSONEncoder(allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain).encode
 
 
 def _trial(text: str) -> Trial:

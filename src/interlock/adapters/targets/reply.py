@@ -83,6 +83,7 @@ class ReplyModel(_Closed):
 
 
 _REPLY = TypeAdapter(ReplyModel)
+_PLAIN = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def read_reply(value: object) -> Reply:
@@ -95,7 +96,7 @@ def read_reply(value: object) -> Reply:
     try:
         model = _REPLY.validate_python(value)
         # What is stored must come back as it was: no NaN, no half character, nothing but plain JSON.
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        _PLAIN(value).encode()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "the reply"

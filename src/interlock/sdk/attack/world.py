@@ -10,7 +10,8 @@ from threading import Lock
 from typing import Any
 
 from interlock.adapters.dsse import Keyring
-from interlock.adapters.sql import SqlEffectStore, open_database
+from interlock.adapters.sql import open_database
+from interlock.adapters.sql.effects import SqlEffectStore
 from interlock.core.actions import ArgumentKind
 from interlock.core.errors import ApprovalError, Denied, EffectError, NeedsApproval
 from interlock.core.judge import Policy
