@@ -15,13 +15,13 @@ from effect_world import ROLES, World
 from interlock.adapters.sql import (
     Database,
     SqlCallStore,
-    SqlEffectStore,
     SqlEvidenceStore,
     SqlLedger,
     SqlPointerStore,
     SqlTrialStore,
     open_database,
 )
+from interlock.adapters.sql.effects import SqlEffectStore
 from interlock.ports import CallStore, EffectStore, EvidenceStore, Ledger, PointerStore, Signer, TrialStore
 from interlock.testing import (
     FixedClock,
