@@ -1,7 +1,8 @@
 """Reads the bundle's files into one frozen value; nothing else in the application opens a part."""
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,13 +55,7 @@ def load(root: Path) -> Parts:
     Raises:
         OSError, ValueError, KeyError: when a file is missing or malformed; the caller does not guess.
     """
-    paths = sorted(
-        path
-        for folder in ("prompts", "model", "kb", "tools", "guardrails", "runbook")
-        for path in (root / folder).glob("*")
-        if path.is_file()
-    )
-    state = tuple((str(path), stat.st_mtime_ns, stat.st_size) for path in paths for stat in [path.stat()])
+    state = tuple(sorted(_files(root)))
     known = _LOADED.get(root)
     if known is not None and known[0] == state:
         return known[1]
@@ -78,6 +73,16 @@ def load(root: Path) -> Parts:
     )
     _LOADED[root] = (state, parts)
     return parts
+
+
+def _files(root: Path) -> Iterator[tuple[str, int, int]]:
+    """Path, time and size of every file that `load` may read; asked before each answer, so without a `Path` for each."""
+    for folder in ("prompts", "model", "kb", "tools", "guardrails", "runbook"):
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                if entry.is_file():
+                    stat = entry.stat()
+                    yield entry.path, stat.st_mtime_ns, stat.st_size
 
 
 def read_article(path: Path) -> Article:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from .search import fold
@@ -34,8 +34,10 @@ def spoken(phrase: str, text: str) -> bool:
     return _pattern(phrase).search(f" {' '.join(_words(text))} ") is not None
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(fold(text).translate(_APOSTROPHES))
+@lru_cache(maxsize=64)
+def _words(text: str) -> tuple[str, ...]:
+    """One question is laid over some hundred phrases."""
+    return tuple(_WORD.findall(fold(text).translate(_APOSTROPHES)))
 
 
 @cache

@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 K1, B = 1.2, 0.75
@@ -31,10 +32,13 @@ def fold(text: str) -> str:
     return "".join(char for char in plain if not unicodedata.combining(char))
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(_NAMED.sub(" ", fold(text)))
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    """The articles and their sentences are read for every question, and stay as they are."""
+    return tuple(_WORD.findall(_NAMED.sub(" ", fold(text))))
 
 
+@lru_cache(maxsize=16384)
 def stem(word: str) -> str:
     """The word without its commonest English ending.
 

@@ -136,6 +136,7 @@ class Sources:
         self.units_of: dict[Decimal, set[str]] = {}
         self.measured: set[Decimal] = set()
         self.by_unit: dict[str, list[int]] = {}
+        self._weights: dict[str, float] = {}
         self._rounded: dict[tuple[frozenset[Decimal], str, str, int], bool] = {}
         self.once = frozenset[tuple[str, Decimal]]().union(*(one.once for one in read))
         self.listed = frozenset[int]().union(*(one.listed for one in read))
@@ -203,8 +204,10 @@ class Sources:
 
         Source: inverse document frequency, Spärck Jones (1972), Journal of Documentation 28(1), 11-21.
         """
-        n, df = len(self.sentences), len(self.holding.get(word, ()))
-        return 1.0 + 2.0 * log((n + 1) / (df + 1)) / log(n + 1) if n > 1 else 1.0
+        if word not in self._weights:
+            n, df = len(self.sentences), len(self.holding.get(word, ()))
+            self._weights[word] = 1.0 + 2.0 * log((n + 1) / (df + 1)) / log(n + 1) if n > 1 else 1.0
+        return self._weights[word]
 
     def kin(self, word: str) -> tuple[tuple[str, float], ...]:
         """The stems of the sources that a word may stand for, with what each counts: itself, or its nearest."""
@@ -290,11 +293,17 @@ class Asked:
 
     @classmethod
     def of(cls, question: str, language: str) -> "Asked":
-        text = clean(question[:MAX_QUESTION]).text
-        found = words(text, language=language)
-        told = tuple(quantities(text))
-        content = tuple(content_of(found, told))
-        return cls(frozenset(w.stem for w in content), frozenset(w.form for w in found), told, content)
+        return _asked(question[:MAX_QUESTION], language)
+
+
+@lru_cache(maxsize=16)
+def _asked(question: str, language: str) -> Asked:
+    """Each claim of an answer is laid beside the same question."""
+    text = clean(question).text
+    found = words(text, language=language)
+    told = tuple(quantities(text))
+    content = tuple(content_of(found, told))
+    return Asked(frozenset(w.stem for w in content), frozenset(w.form for w in found), told, content)
 
 
 @dataclass(frozen=True, slots=True)
