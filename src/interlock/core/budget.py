@@ -51,6 +51,24 @@ class BudgetAsk:
         if self.members and self.amount != len(self.members):
             raise ValueError("`amount` of a budget of distinct members is their number")
 
+    def of(self, amount: int) -> "BudgetAsk":
+        """The same budget asked for another amount; what was checked once of the rest is not checked for every call.
+
+        Raises: ValueError.
+        """
+        if self.members or type(amount) is not int or not 0 <= amount <= MAX_EXACT_INT:
+            raise ValueError("`amount` of a budget must be an integer of at least 0")
+        ask = object.__new__(BudgetAsk)
+        put = object.__setattr__
+        put(ask, "meter", self.meter)
+        put(ask, "per", self.per)
+        put(ask, "window_s", self.window_s)
+        put(ask, "cap", self.cap)
+        put(ask, "amount", amount)
+        put(ask, "members", ())
+        put(ask, "shared", self.shared)
+        return ask
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

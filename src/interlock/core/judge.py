@@ -235,11 +235,15 @@ def gather(row: Row, caller: Caller, sources: Sources, judged: Judged, faults: l
         roles=caller.roles,
         session=caller.known,
         faults=tuple(faults),
-        repeated=sources.repeated(row.action.action, target_bytes(row, judged), judged.content) if row.changes else "",
+        repeated=_repeated(row, sources, judged) if row.changes and sources.has_done else "",
         restricted=restricted,
         requested=sources.asks(row.phrases),
         words=row.words,
     )
+
+
+def _repeated(row: Row, sources: Sources, judged: Judged) -> str:
+    return sources.repeated(row.action.action, target_bytes(row, judged), judged.content)
 
 
 def _embedded(sources: Sources, name: str, value: Any) -> Origin:
@@ -302,7 +306,7 @@ def _budget_ask(ask: BudgetAsk, argument: str, judged: Judged) -> BudgetAsk:
             _named("interlock.member.v1", str(leaf)) for _, leaf in argument_leaves("", judged.value.get(argument))
         }
         return BudgetAsk(ask.meter, ask.per, ask.window_s, ask.cap, len(named), tuple(sorted(named)))
-    return BudgetAsk(ask.meter, ask.per, ask.window_s, ask.cap, judged.value[argument])
+    return ask.of(judged.value[argument])
 
 
 def _idempotency(row: Row, caller: Caller, judged: Judged) -> IdempotencyTerms | None:

@@ -450,6 +450,11 @@ class Sources:
         """
         self._done.setdefault((action, target), set()).add(call)
 
+    @property
+    def has_done(self) -> bool:
+        """Whether any action was done."""
+        return bool(self._done)
+
     def repeated(self, action: str, target: bytes, call: bytes) -> str:
         """`call` when the very same was done before, `target` when something else was done to the target, else empty."""
         before = self._done.get((action, target))
