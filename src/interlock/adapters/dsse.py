@@ -94,6 +94,7 @@ class Keyring:
         self._actor = actor
         self._trust: dict[str, TrustedKey] = {}
         self._trust_stamp: tuple[int, int, int] | None = None
+        self._signs: tuple[tuple[Path, int, int, int], Any] | None = None
         self._good: OrderedDict[Digest, _Opened] = OrderedDict()
 
     def trusted(self) -> Mapping[str, TrustedKey]:
@@ -171,17 +172,14 @@ class Keyring:
         Raises: UntrustedKey when there is no such key here, ExpiredKey, NotCanonical.
         """
         from securesystemslib.dsse import Envelope
-        from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]  # its public names, re-exported implicitly
-
         name = name or self._actor or self._only_name()
         try:
-            private = _load_private(self._private(name).read_bytes())
+            signer = self._signer(self._private(name))
         except FileNotFoundError as cause:
             hint = f"create it with `interlock keys --new {name}`"
             raise UntrustedKey(f"there is no private key of `{name}` here", hint=hint) from cause
         except ValueError as cause:
             raise UntrustedKey(f"the private key of `{name}` cannot be read", hint="create it again") from cause
-        signer = CryptoSigner(private, SSlibKey.from_crypto(private.public_key()))
         key = self._known(signer.public_key.keyid)
         self._in_time(key, self._clock.now())
         envelope = Envelope(canonical(_statement(payload, kind)), PAYLOAD_TYPE, {})
@@ -256,6 +254,17 @@ class Keyring:
         if at >= key.not_after:
             hint = f"create a new one with `interlock keys --new {key.name}` and sign again"
             raise ExpiredKey(f"the key of `{key.name}` expired on {key.not_after.date()}", hint=hint)
+
+    def _signer(self, path: Path) -> Any:
+        """What signs with a private key, read again when its file is another one."""
+        from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]  # its public names, re-exported implicitly
+
+        state = path.stat()
+        stamp = (path, state.st_ino, state.st_mtime_ns, state.st_size)
+        if self._signs is None or self._signs[0] != stamp:
+            private = _load_private(path.read_bytes())
+            self._signs = stamp, CryptoSigner(private, SSlibKey.from_crypto(private.public_key()))
+        return self._signs[1]
 
     def _private(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

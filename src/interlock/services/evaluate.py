@@ -25,7 +25,7 @@ from interlock.services.limiter import BACKOFF_S, Limiter
 if TYPE_CHECKING:
     from interlock.services.parts import Loaded
 
-BATCH = 64
+BATCH = 256
 """Trials that are stored together at most."""
 BATCH_S = 0.25
 """Seconds that a finished trial waits at most before it is stored."""
