@@ -469,7 +469,7 @@ class Sources:
 
 
 def _within(value: str, text: str) -> bool:
-    return next(occurrences(value, text), None) is not None
+    return value in text and next(occurrences(value, text), None) is not None  # mostly it is not there at all
 
 
 def _counted(value: str) -> bool:
