@@ -304,7 +304,7 @@ def rule_grounding(data: Mapping[str, Any], limits: Limits) -> Ruling:
                      f"{need} without one could prove {percent(ceiling)}", asked, Gap.THIN, thin + examples[:5])  # fmt: skip
     if not proven:
         return _owed(seen, "no slice delivered anything", asked, Gap.THIN)
-    return Ruling(Standing.PASS, seen, f"{proven} slices within their bound", asked)
+    return _unless_curtailed(data, Ruling(Standing.PASS, seen, f"{proven} slices within their bound", asked))
 
 
 def rule_calibration(data: Mapping[str, Any], limits: Limits) -> Ruling:
@@ -379,7 +379,14 @@ def rule_parse(data: Mapping[str, Any], limits: Limits) -> Ruling:
     if state is Clears.UNDECIDED:
         need = cases_to_certify(limits.parse_min, failures=attempted - ok)
         return _owed(seen, f"{proves}; {need} outputs with no further failure could prove it", asked, Gap.THIN)
-    return Ruling(Standing.PASS, seen, proves, asked)
+    return _unless_curtailed(data, Ruling(Standing.PASS, seen, proves, asked))
+
+
+def _unless_curtailed(data: Mapping[str, Any], ruling: Ruling) -> Ruling:
+    """When to stop was decided by what had been seen, so what was seen is no sample of the rest."""
+    if not (left_out := data.get("curtailed", 0)):
+        return ruling
+    return _owed(f"{ruling.seen}; {left_out} trials were not asked", "nothing of those", ruling.asked, Gap.THIN)
 
 
 def rule_governance(data: Mapping[str, Any], limits: Limits) -> Ruling:
