@@ -5,6 +5,7 @@ data, a broken run or an empty measurement is `owed`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from interlock.core.attack_rules import rule_attacks
@@ -29,7 +30,7 @@ def _most(passes: int, n: int) -> float:
 
 
 def rule_findings(data: Mapping[str, Any], limits: Limits) -> Ruling:
-    """No finding in something that was really examined. `{examined, what, findings: [{message, file, line}], asked}`."""
+    """No finding in something that was really examined. `{examined, what, findings: [{message, file, line}], asked, mend}`."""
     findings, examined, what = data["findings"], data["examined"], data["what"]
     asked = data.get("asked", "no finding")
     if findings:
@@ -37,7 +38,7 @@ def rule_findings(data: Mapping[str, Any], limits: Limits) -> Ruling:
         return Ruling(Standing.FAIL, details[0] + (f" (+{len(details) - 1} more)" if len(details) > 1 else ""),
                       f"{len(findings)} findings in {examined} {what}", asked, details)  # fmt: skip
     if examined == 0:
-        return _owed(f"0 {what} examined", "nothing", asked, Gap.THIN)
+        return replace(_owed(f"0 {what} examined", "nothing", asked, Gap.THIN), next=data.get("mend", ""))
     if data.get("owed"):
         return _owed(
             f"{examined} {what}, no finding", "only the half that a file can show", data["owed"], Gap.INSTRUMENT

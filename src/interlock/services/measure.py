@@ -434,7 +434,11 @@ class Measurer:
                 await target.close()
                 if live is not None:
                     await live.close()
-        return {"SAFE-05": measure_live_path(probed), "DOM-03": measure_commitments(loaded, probed)}
+        takes = self._takes_probes()
+        return {
+            "SAFE-05": measure_live_path(probed, declared=takes),
+            "DOM-03": measure_commitments(loaded, probed, declared=takes),
+        }
 
     def _spec(self, bundle: Bundle) -> TargetSpec:
         """How this bundle is reached: `{model}` in the path of recorded replies stands for the id of its model."""
