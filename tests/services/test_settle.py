@@ -301,7 +301,10 @@ def test_a_case_that_must_pass_is_asked_whatever_is_lost() -> None:
     ("blocks", "left_out"),
     [((), False), (("EVAL-03",), False), (("EVAL-02",), True), (("EVAL-02", "EVAL-03"), True)],
 )
-def test_nothing_stops_for_a_check_that_blocks_nobody(blocks: Sequence[str], left_out: bool) -> None:
+def test_nothing_stops_for_a_check_that_blocks_nobody(
+    monkeypatch: pytest.MonkeyPatch, blocks: Sequence[str], left_out: bool
+) -> None:
+    monkeypatch.setattr("interlock.services.evaluate.BATCH", 16)
     asked = suite(*(case(f"c{n}") for n in range(200)), critical=["s"])
     rule = LostRelease([asked], repeats=1, blocks=blocks)
     run = asyncio.run(go(Plays({("c0", 0): "wrong"}), [asked], stop_slice=rule))
