@@ -20,8 +20,11 @@ def installed() -> bool:
 
 
 @contextmanager
-def postgresql() -> Iterator[str]:
-    """The URL of an empty database; the cluster is stopped and removed afterwards. As root the server runs as `nobody`."""
+def postgresql(*, durable: bool = True) -> Iterator[str]:
+    """The URL of an empty database; the cluster is stopped and removed afterwards. As root the server runs as `nobody`.
+
+    durable: False where the disk is not what is tested: a killed client loses nothing, and nobody pulls the plug.
+    """
     initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
     assert initdb is not None
     assert pg_ctl is not None
@@ -35,7 +38,7 @@ def postgresql() -> Iterator[str]:
 
     data = str(folder / "data")
     run(initdb, "-D", data, "-U", "interlock", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}'"
+    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}'" + ("" if durable else " -c fsync=off")
     run(pg_ctl, "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start")
     try:
         yield f"postgresql://interlock@/postgres?host={folder}"

@@ -229,3 +229,16 @@ def test_a_verdict_survives_its_json() -> None:
     )
     verdict = _verdict(rows)
     assert verdict_from_json(verdict_to_json(verdict)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("mend", "said"),
+    [
+        ("declare guard-probes in app.capabilities", "declare guard-probes in app.capabilities"),
+        (None, "interlock report"),
+    ],
+)
+def test_what_mends_a_measurement_is_said_instead_of_the_usual_next_step(mend: str | None, said: str) -> None:
+    data = {"examined": 0, "what": "probes", "findings": [], **({"mend": mend} if mend else {})}
+    owed = judged(found(evidence(data, check="SAFE-05"), check="SAFE-05"), check="SAFE-05")
+    assert (owed.standing, owed.next) == (Standing.OWED, said)

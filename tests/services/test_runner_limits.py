@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,12 +15,11 @@ from interlock.core.broken import BrokenRun
 from interlock.core.checks import LIMITS
 from interlock.core.manifest import Profile, RunSpec
 from interlock.core.rules import RULES, Standing
-from interlock.core.score import Broken, Reply
+from interlock.core.score import Broken, CaseResult, Reply
 from interlock.core.suite import Case, Expect, Slice, Suite, SuiteKind
 from interlock.ports import Chat, TargetReply
 from interlock.scorers import default_scorers
 from interlock.services.calls import NoChat, RecordedChat
-from interlock.services.curtail import SliceSoFar, StopSlice, critical_failed
 from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, evaluate
 from interlock.services.limiter import Limiter
@@ -182,11 +181,37 @@ async def test_a_target_that_says_wait_is_waited_for_by_all_its_trials() -> None
 # ── Curtailment ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def majority_decided(so_far: SliceSoFar) -> bool:
-    """A rule of this test: a slice passes when more than half of its cases do."""
-    passed = sum(value == 1.0 for value in so_far.results.values())
-    size = len(so_far.results) + so_far.left
-    return passed * 2 > size or (passed + so_far.left) * 2 <= size
+class Rule:
+    """A rule of these tests: it is asked about the values of the cases that are in, slice by slice."""
+
+    def __init__(self, asked: Suite, stands: Callable[[list[float | None], int], bool]) -> None:
+        self.stands = stands
+        self.values: dict[tuple[str, str], dict[str, float | None]] = {
+            (asked.name, piece.id): {} for piece in asked.slices
+        }
+        self.size = {(asked.name, piece.id): len(asked.of_slice(piece.id)) for piece in asked.slices}
+
+    def learn(self, suite: Suite, case: Case, result: CaseResult) -> None:
+        if result.passed() is False or not result.curtailed:
+            for name in case.slices:
+                self.values[suite.name, name][case.id] = result.value()
+
+    def standing(self) -> set[tuple[str, str]]:
+        return {
+            at
+            for at, known in self.values.items()
+            if self.size[at] > len(known) and self.stands(list(known.values()), self.size[at])
+        }
+
+
+def majority_decided(known: list[float | None], size: int) -> bool:
+    """A slice passes when more than half of its cases do."""
+    passed = sum(value == 1.0 for value in known)
+    return passed * 2 > size or (passed + size - len(known)) * 2 <= size
+
+
+def one_failed(known: list[float | None], size: int) -> bool:
+    return any(value is not None and value < 1.0 for value in known)
 
 
 def majority(run: Run, asked: Suite, name: str) -> bool:
@@ -204,7 +229,7 @@ def test_a_curtailed_run_has_the_verdict_of_the_whole_one_and_asks_no_more(wrong
         target = Answers()
         spec = RunSpec(concurrency=1, repeats=repeats)
         whole = await go(Answers(), asked, run=spec)
-        return await go(target, asked, run=spec, stop_slice=majority_decided), target, whole
+        return await go(target, asked, run=spec, stop_slice=Rule(asked, majority_decided)), target, whole
 
     monkey = pytest.MonkeyPatch()
     monkey.setattr("interlock.services.evaluate.BATCH", 1)
@@ -233,7 +258,7 @@ async def test_what_was_curtailed_is_shown_and_is_neither_broken_nor_passed() ->
         case("t", "s", "t"),
     )
     target = Answers()
-    run = await go(target, asked, run=RunSpec(concurrency=1), stop_slice=critical_failed)
+    run = await go(target, asked, run=RunSpec(concurrency=1), stop_slice=Rule(asked, one_failed))
     assert target.asked == ["c0", "last", "t"]  # one must pass, one is needed by another slice
     assert (run.curtailed, run.truncated) == (19, False)
     found = measure_suite(run)
@@ -251,8 +276,8 @@ async def test_what_was_curtailed_is_shown_and_is_neither_broken_nor_passed() ->
 
 @pytest.mark.usefixtures("at_once")
 async def test_a_case_that_was_not_asked_to_its_end_has_not_passed_and_nothing_passes_because_of_it() -> None:
-    rule: StopSlice = lambda so_far: len(so_far.results) >= 5  # noqa: E731  it stops without any reason
     asked = suite(*(case(f"c{n}") for n in range(300)))
+    rule = Rule(asked, lambda known, size: len(known) >= 5)  # it stops without any reason
     run = await go(Answers(), asked, run=RunSpec(concurrency=1, repeats=2), stop_slice=rule)
     found = measure_suite(run)
     for id in ("EVAL-01", "EVAL-02", "SAFE-02"):
@@ -264,7 +289,7 @@ async def test_a_case_that_was_not_asked_to_its_end_has_not_passed_and_nothing_p
 async def test_the_repeats_of_a_case_that_failed_are_not_asked_when_its_slice_is_lost() -> None:
     asked = suite(case("c0", input="fails 1"), case("c1"))
     target = Answers()
-    run = await go(target, asked, run=RunSpec(concurrency=1, repeats=4), stop_slice=critical_failed)
+    run = await go(target, asked, run=RunSpec(concurrency=1, repeats=4), stop_slice=Rule(asked, one_failed))
     assert target.asked == ["c0", "c0"]
     assert [(len(result.trials), result.curtailed) for result in run.results.values()] == [(2, 2), (0, 4)]
     assert run.results["gold/c0"].passed() is False
@@ -277,14 +302,5 @@ async def test_stored_failures_curtail_before_anything_is_asked_and_without_a_ru
     del trials.attempts[1:]
     target = Answers()
     first = trials.attempts[0].trial.case_id
-    run = await go(target, asked, run=RunSpec(), trials=trials, stop_slice=critical_failed)
+    run = await go(target, asked, run=RunSpec(), trials=trials, stop_slice=Rule(asked, one_failed))
     assert (run.curtailed, target.asked, run.reused, first) == (8, [], 1, "c0")
-
-
-def test_only_a_failure_in_a_critical_slice_is_settled() -> None:
-    asked = suite(case("a"))
-    for critical, results, settled in (
-        (True, {"a": 0.5}, True), (True, {"a": 1.0}, False), (True, {"a": None}, False), (False, {"a": 0.0}, False),
-    ):  # fmt: skip
-        piece = Slice(id="s", title="s", critical=critical)
-        assert critical_failed(SliceSoFar(asked, piece, results, 3)) is settled

@@ -71,7 +71,7 @@ def test_a_reader_who_cannot_see_it_can_use_it(page: ReportPage) -> None:
     assert len(seen.all("table")) == len(seen.all("caption")) > 8
     assert all(attrs.get("scope") in {"col", "row"} for attrs in seen.all("th"))
     drawings = seen.all("svg")
-    assert len(drawings) == len(seen.all("figure")) == len(seen.all("figcaption")) == 3
+    assert len(drawings) == len(seen.all("figure")) == len(seen.all("figcaption")) == 5
     assert all(attrs["role"] == "img" and str(attrs["aria-label"]).endswith(".") for attrs in drawings)
     assert seen.all("html")[0]["lang"] == "en"
     assert next(attrs for attrs in seen.all("a") if attrs.get("class") == "skip")["href"] == "#content"

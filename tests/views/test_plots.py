@@ -161,7 +161,7 @@ def drawn(verdict_of: Callable[..., Verdict], page_of: Callable[..., ReportPage]
 def test_every_plot_has_its_rows_in_a_table_of_the_page(drawn: ReportPage) -> None:
     text = html_text(drawn)
     words = " ".join(re.sub(r"<svg.*?</svg>|<[^>]+>", " ", text, flags=re.DOTALL).replace("\u00a0", " ").split())
-    assert text.count("<svg") == text.count("<figcaption>") == 6
+    assert text.count("<svg") == text.count("<figcaption>") == 8
     for said in (
         "before 60 of 62", "refund-03 gold 3 of 5 pass^2 30.0 %", "answered 80.0 % wrong 8.0 % not known n 240", "0.3 (used)",
         "gold 31.0 % traffic 25.0 % +6.0 points 31 cases", "which by their weights count as 88", "must pass",

@@ -7,18 +7,15 @@ A mutant of the prompt changes every request, one of the documents some of them.
 is not asked again, so an interrupted recording is continued.
 """
 
-import argparse
 import asyncio
 import json
 import shutil
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import serve
-from record import Recorder, call_key
+from record import Recorder, arguments, call_key, recording
 
 from interlock.adapters.folder import FolderTree
 from interlock.core.manifest import Part
@@ -62,26 +59,12 @@ async def record(recorder: Recorder) -> None:
 
 def main() -> None:
     """Record, and say how many calls each mutant took."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--machine", default="2 cores x86_64")
     options = parser.parse_args()
-    digest = serve.weights_sha256(serve.weights())
-    header = {
-        "recording": 1,
-        "model": serve.MODEL_ID,
-        "packages": serve.packages(),
-        "weights_sha256": digest,
-        "parameters": {"threads": 1, "context": serve.CONTEXT},
-        "recorded": datetime.now(UTC).date().isoformat(),
-        "machine": options.machine,
-    }
-    with serve.serve() as base_url:
-        recorder = Recorder(base_url, f"sha256:{digest}", options.output)
-        recorder.open(header)
-        recorder.known.update(recorded(f"sha256:{digest}"))
+    with recording(options.output, options.machine) as recorder:
+        recorder.known.update(recorded(recorder.fingerprint))
         asyncio.run(record(recorder))
-    print(f"{recorder.calls} calls, {recorder.seconds / max(1, recorder.calls):.2f} s each")
 
 
 if __name__ == "__main__":

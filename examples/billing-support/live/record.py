@@ -13,7 +13,8 @@ import json
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class Recorder:
     """A chat function that asks the server once for each distinct request and writes the answer down."""
 
     def __init__(self, base_url: str, fingerprint: str, output: Path) -> None:
-        self._url, self._fingerprint, self._output = f"{base_url}/chat/completions", fingerprint, output
+        self._url, self.fingerprint, self._output = f"{base_url}/chat/completions", fingerprint, output
         self.known: dict[str, dict[str, Any]] = {}
         self.calls, self.seconds = 0, 0.0
 
@@ -56,7 +57,7 @@ class Recorder:
 
     async def chat(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer from this run's own record, or ask."""
-        key = call_key(self._fingerprint, request)
+        key = call_key(self.fingerprint, request)
         if key not in self.known:
             before = time.perf_counter()
             completion = trimmed(await asyncio.to_thread(self.post, request))
@@ -75,6 +76,33 @@ class Recorder:
         with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as response:  # noqa: S310
             answered: dict[str, Any] = json.load(response)
             return answered
+
+
+@contextmanager
+def recording(output: Path, machine: str) -> Iterator[Recorder]:
+    """A recorder of the real local model; the output says which bytes answered, and where. Says at the end what it took."""
+    digest = serve.weights_sha256(serve.weights())
+    header = {
+        "recording": 1,
+        "model": serve.MODEL_ID,
+        "packages": serve.packages(),
+        "weights_sha256": digest,
+        "parameters": {"threads": 1, "context": serve.CONTEXT},
+        "recorded": datetime.now(UTC).date().isoformat(),
+        "machine": machine,
+    }
+    with serve.serve() as base_url:
+        recorder = Recorder(base_url, f"sha256:{digest}", output)
+        recorder.open(header)
+        yield recorder
+    print(f"{recorder.calls} calls, {recorder.seconds / max(1, recorder.calls):.2f} s each")
+
+
+def arguments(about: str | None) -> argparse.ArgumentParser:
+    """What every recording can be told."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--machine", default="2 cores x86_64")
+    return parser
 
 
 async def record(root: Path, cases: list[Path], recorder: Recorder) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -101,35 +129,20 @@ async def record(root: Path, cases: list[Path], recorder: Recorder) -> list[tupl
 
 def main() -> None:
     """Record, then say how long the calls took and what the outcomes were."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("root", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("cases", type=Path, nargs="+")
-    parser.add_argument("--machine", default="2 cores x86_64")
     parser.add_argument("--replies", type=Path, help="also write case id and reply, one a line, to look at")
     options = parser.parse_args()
-    digest = serve.weights_sha256(serve.weights())
-    header = {
-        "recording": 1,
-        "model": serve.MODEL_ID,
-        "packages": serve.packages(),
-        "weights_sha256": digest,
-        "parameters": {"threads": 1, "context": serve.CONTEXT},
-        "recorded": datetime.now(UTC).date().isoformat(),
-        "machine": options.machine,
-    }
-    with serve.serve() as base_url:
-        recorder = Recorder(base_url, f"sha256:{digest}", options.output)
-        recorder.open(header)
+    with recording(options.output, options.machine) as recorder:
         done = asyncio.run(record(options.root.resolve(), options.cases, recorder))
     if options.replies:
         lines = [json.dumps({"id": case.get("id"), "reply": reply}, ensure_ascii=False) for case, reply in done]
         options.replies.write_text("\n".join(lines) + "\n", "utf-8")
     outcomes = [reply["outcome"] for _, reply in done]
     counted = ", ".join(f"{outcomes.count(name)} {name}" for name in sorted(set(outcomes)))
-    print(
-        f"{len(done)} cases ({counted}), {recorder.calls} calls, {recorder.seconds / max(1, recorder.calls):.2f} s each"
-    )
+    print(f"{len(done)} cases ({counted})")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from interlock.services.shelf import fetch
 from interlock.services.stored_scores import stored_scores
 from interlock.services.waive import open_waivers
 from interlock.settings import Settings
+from interlock.views.detail import detail_text
 from interlock.views.events import ScoreRow, event_lines
 from interlock.views.html import html_text
 from interlock.views.json_ import verdict_text
@@ -33,17 +34,18 @@ from interlock.views.page import BundleColumn, PartCell, ReadingRow, ReportPage,
 from interlock.views.sarif import sarif_text
 from interlock.wiring import read_feature, write_file
 
-Format = Literal["html", "json", "junit", "sarif", "md", "intoto", "events"]
+Format = Literal["html", "text", "json", "junit", "sarif", "md", "intoto", "events"]
 
 _RENDER: dict[str, Callable[[ReportPage], str]] = {
     "html": html_text,
+    "text": detail_text,
     "json": lambda page: verdict_text(page.verdict, others=page.verdicts[1:], run=page.run),
     "junit": lambda page: junit_text(page.verdict),
     "sarif": lambda page: sarif_text(page.verdict),
     "md": lambda page: markdown_text(page.verdict, others=page.verdicts[1:], run=page.run),
 }
 _SUFFIX = {
-    "html": "html", "json": "json", "junit": "xml", "sarif": "sarif", "md": "md", "intoto": "intoto.json", "events": "jsonl",
+    "html": "html", "text": "txt", "json": "json", "junit": "xml", "sarif": "sarif", "md": "md", "intoto": "intoto.json", "events": "jsonl",
 }  # fmt: skip
 
 

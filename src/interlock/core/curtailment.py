@@ -6,7 +6,7 @@ one that the whole run would have given. Where that cannot be known for certain,
 
 from dataclasses import replace
 
-from interlock.core.comparison import ALPHA, FAIL_ALPHA, Outcome, Paired, decide
+from interlock.core.comparison import ALPHA, FAIL_ALPHA, Outcome, Paired, decide, mcnemar_p
 from interlock.core.estimate import Estimate, clears
 
 
@@ -15,6 +15,7 @@ def settled(
     cases_left: int,
     margin: float,
     *,
+    fixable: int | None = None,
     family: int = 1,
     alpha: float = ALPHA,
     fail_alpha: float = FAIL_ALPHA,
@@ -26,6 +27,8 @@ def settled(
         cases_left: cases not yet judged under both bundles, at least 0. Each may break, be fixed, stay as it was, or end
             unpaired.
         margin: as `comparison.decide`.
+        fixable: how many of the cases that are left the first bundle is known to have failed, so that the second can fix
+            them; None where that is not known yet, and all of them may be.
         family: slices that are judged together. Their p-values are not known yet, and Holm's correction multiplies this
             slice's by something between 1 and `family`.
         alpha, fail_alpha: as `comparison.decide`.
@@ -38,7 +41,9 @@ def settled(
     >>> settled(Paired(n=60, broke=2, fixed=0), cases_left=10, margin=0.05)
     False
     """
-    found = verdict_settled(pair_so_far, cases_left, margin, family=family, alpha=alpha, fail_alpha=fail_alpha)
+    found = verdict_settled(
+        pair_so_far, cases_left, margin, fixable=fixable, family=family, alpha=alpha, fail_alpha=fail_alpha
+    )
     return found is not None
 
 
@@ -47,6 +52,7 @@ def verdict_settled(
     cases_left: int,
     margin: float,
     *,
+    fixable: int | None = None,
     family: int = 1,
     alpha: float = ALPHA,
     fail_alpha: float = FAIL_ALPHA,
@@ -55,16 +61,17 @@ def verdict_settled(
 
     >>> verdict_settled(Paired(n=300, broke=0, fixed=0), cases_left=4, margin=0.05)
     'pass'
+    >>> verdict_settled(Paired(n=12, broke=9, fixed=0), cases_left=28, margin=0.05, fixable=0)
+    'fail'
     """
-    if cases_left < 0 or family < 1:
-        raise ValueError(f"`{cases_left}` cases left in a family of `{family}` slices cannot be")
+    most_fixed = _most_fixed(cases_left, fixable, family)
     if pair_so_far.differences:
         return None
     # INVARIANT: a case that is fixed never harms and one that breaks never helps. One that ends unpaired counts as broken
     # where passing is asked, and as nothing where failing is. So every ending lies between these two, and Holm's factor
     # between its two extremes.
     endings = (
-        replace(pair_so_far, n=pair_so_far.n + cases_left, fixed=pair_so_far.fixed + cases_left),
+        replace(pair_so_far, n=pair_so_far.n + cases_left, fixed=pair_so_far.fixed + most_fixed),
         replace(pair_so_far, n=pair_so_far.n + cases_left, broke=pair_so_far.broke + cases_left),
     )
     found = {
@@ -73,6 +80,44 @@ def verdict_settled(
         for level in (fail_alpha, fail_alpha / family)
     }
     return found.pop() if len(found) == 1 else None
+
+
+def correction_settled(
+    pair_so_far: Paired,
+    cases_left: int,
+    *,
+    fixable: int | None = None,
+    family: int = 1,
+    fail_alpha: float = FAIL_ALPHA,
+) -> bool:
+    """Does Holm's correction treat the other slices of the family alike in every ending of this one?
+
+    Where this slice is rejected at the strictest level of all, or at none, its exact p moves no other slice across
+    `fail_alpha`. In between, the other slices could turn with it. Arguments and errors as `settled`.
+
+    >>> correction_settled(Paired(n=12, broke=9, fixed=0), cases_left=28, fixable=0, family=4)
+    True
+    >>> correction_settled(Paired(n=40, broke=6, fixed=0), cases_left=0, family=4)  # p = 0.016, between 0.0125 and 0.05
+    False
+    """
+    most_fixed = _most_fixed(cases_left, fixable, family)
+    if family == 1:
+        return True
+    if pair_so_far.differences:
+        return False
+    best = mcnemar_p(pair_so_far.broke, pair_so_far.fixed + most_fixed)
+    worst = mcnemar_p(pair_so_far.broke + pair_so_far.unpaired + cases_left, pair_so_far.fixed)
+    return best < fail_alpha / family or worst >= fail_alpha
+
+
+def _most_fixed(cases_left: int, fixable: int | None, family: int) -> int:
+    if cases_left < 0 or family < 1:
+        raise ValueError(f"`{cases_left}` cases left in a family of `{family}` slices cannot be")
+    if fixable is None:
+        return cases_left
+    if not 0 <= fixable <= cases_left:
+        raise ValueError(f"`{fixable}` of `{cases_left}` cases left cannot be fixed")
+    return fixable
 
 
 def floor_settled(passes: int, n: int, cases_left: int, floor: float, confidence: float = 0.95) -> bool:

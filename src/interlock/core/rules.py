@@ -5,6 +5,7 @@ data, a broken run or an empty measurement is `owed`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from interlock.core.attack_rules import rule_attacks
@@ -29,7 +30,7 @@ def _most(passes: int, n: int) -> float:
 
 
 def rule_findings(data: Mapping[str, Any], limits: Limits) -> Ruling:
-    """No finding in something that was really examined. `{examined, what, findings: [{message, file, line}], asked}`."""
+    """No finding in something that was really examined. `{examined, what, findings: [{message, file, line}], asked, mend}`."""
     findings, examined, what = data["findings"], data["examined"], data["what"]
     asked = data.get("asked", "no finding")
     if findings:
@@ -37,7 +38,7 @@ def rule_findings(data: Mapping[str, Any], limits: Limits) -> Ruling:
         return Ruling(Standing.FAIL, details[0] + (f" (+{len(details) - 1} more)" if len(details) > 1 else ""),
                       f"{len(findings)} findings in {examined} {what}", asked, details)  # fmt: skip
     if examined == 0:
-        return _owed(f"0 {what} examined", "nothing", asked, Gap.THIN)
+        return replace(_owed(f"0 {what} examined", "nothing", asked, Gap.THIN), next=data.get("mend", ""))
     if data.get("owed"):
         return _owed(
             f"{examined} {what}, no finding", "only the half that a file can show", data["owed"], Gap.INSTRUMENT
@@ -304,7 +305,7 @@ def rule_grounding(data: Mapping[str, Any], limits: Limits) -> Ruling:
                      f"{need} without one could prove {percent(ceiling)}", asked, Gap.THIN, thin + examples[:5])  # fmt: skip
     if not proven:
         return _owed(seen, "no slice delivered anything", asked, Gap.THIN)
-    return Ruling(Standing.PASS, seen, f"{proven} slices within their bound", asked)
+    return _unless_curtailed(data, Ruling(Standing.PASS, seen, f"{proven} slices within their bound", asked))
 
 
 def rule_calibration(data: Mapping[str, Any], limits: Limits) -> Ruling:
@@ -379,7 +380,14 @@ def rule_parse(data: Mapping[str, Any], limits: Limits) -> Ruling:
     if state is Clears.UNDECIDED:
         need = cases_to_certify(limits.parse_min, failures=attempted - ok)
         return _owed(seen, f"{proves}; {need} outputs with no further failure could prove it", asked, Gap.THIN)
-    return Ruling(Standing.PASS, seen, proves, asked)
+    return _unless_curtailed(data, Ruling(Standing.PASS, seen, proves, asked))
+
+
+def _unless_curtailed(data: Mapping[str, Any], ruling: Ruling) -> Ruling:
+    """When to stop was decided by what had been seen, so what was seen is no sample of the rest."""
+    if not (left_out := data.get("curtailed", 0)):
+        return ruling
+    return _owed(f"{ruling.seen}; {left_out} trials were not asked", "nothing of those", ruling.asked, Gap.THIN)
 
 
 def rule_governance(data: Mapping[str, Any], limits: Limits) -> Ruling:

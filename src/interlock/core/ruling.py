@@ -29,6 +29,8 @@ class Ruling:
     asked: str
     details: tuple[str, ...] = ()
     gap: Gap | None = None
+    next: str = ""
+    """What mends it, where that is not what the check says of itself."""
 
 
 Rule = Callable[[Mapping[str, Any], Limits], Ruling]

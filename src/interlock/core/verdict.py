@@ -198,6 +198,8 @@ def _ruling(check: Check, finding: Finding, limits: Limits) -> Ruling:
 def _next(check: Check, standing: Standing, ruling: Ruling) -> str:
     if standing in (Standing.PASS, Standing.NA):
         return ""
+    if ruling.next:
+        return ruling.next
     told = check.instrument in ("eval", "probe") and (standing is Standing.FAIL or ruling.gap is Gap.THIN)
     return MENDED_BY_CASES if told else check.next
 

@@ -28,13 +28,14 @@ def flaky_cases(run: Run, suites: Sequence[Suite]) -> list[dict[str, Any]]:
 def flipped_cases(baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Case]]) -> list[dict[str, Any]]:
     """Cases whose share of passed repeats changed, the worst first: must-pass, critical, the largest drop.
 
-    Returns: `[{case, suite, slices, before, after, must_pass, critical, why}]`; before and after are shares in [0, 1], why
-        is what a scorer said of the first failed repeat of the candidate, empty where the case got better.
+    Returns: `[{case, suite, slices, before, after, trials, must_pass, critical, why}]`; before and after are shares in
+        [0, 1] of the two numbers in `trials`, why is what a scorer said of the first failed repeat of the candidate, empty where the case got better.
     """
     found = []
     for suite, case in cases:
         name = f"{suite.name}/{case.id}"
-        before, after = baseline.results[name].value(), candidate.results[name].value()
+        arms = baseline.results[name], candidate.results[name]
+        before, after = (arm.value() for arm in arms)
         if before is None or after is None or before == after:
             continue
         critical = {piece.id for piece in suite.slices if piece.critical}
@@ -45,6 +46,7 @@ def flipped_cases(baseline: Run, candidate: Run, cases: Sequence[tuple[Suite, Ca
                 "slices": list(case.slices),
                 "before": before,
                 "after": after,
+                "trials": [len(arm.marks()) for arm in arms],
                 "must_pass": case.must_pass,
                 "critical": bool(critical.intersection(case.slices)),
                 "why": _why(candidate.results[name]) if after < before else "",

@@ -7,7 +7,7 @@ from typing import Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.catalogue import BY_ID, CATALOGUE
-from interlock.core.checks import OWN_COMMAND, Check
+from interlock.core.checks import OWN_COMMAND, Check, Level, level_in
 from interlock.core.digest import Digest
 from interlock.core.evidence import Evidence, Gap, Method, evidence_to_json
 from interlock.core.manifest import Manifest, Part
@@ -20,12 +20,14 @@ from interlock.services.ledger_checks import LEDGER, LedgerContext
 from interlock.services.lock import Resolved
 from interlock.services.measure import FALLBACK, REGRESSION, SUITE_CHECKS, Measured, Measurer
 from interlock.services.parts import Loaded, Release, StaticContext, load_parts
+from interlock.services.settle import DECIDES
 from interlock.services.shelf import ShelfTree, fetch, keep
 from interlock.services.snapshot import snapshot
 from interlock.services.static_bundle import STATIC as STATIC_BUNDLE
 from interlock.services.static_policy import METHODS
 from interlock.services.static_policy import STATIC as STATIC_POLICY
 from interlock.services.static_suites import STATIC as STATIC_SUITES
+from interlock.services.waive import open_waivers
 
 STATIC = {**STATIC_BUNDLE, **STATIC_POLICY, **STATIC_SUITES}
 
@@ -200,6 +202,22 @@ def _baselines(desk: Desk, environments: Sequence[str]) -> dict[Digest, list[str
     return found
 
 
+def _blocks(desk: Desk, environments: Sequence[str]) -> frozenset[str]:
+    """The checks of slices whose failure blocks each of these environments: asked, not waived."""
+    found = DECIDES - {waiver.check for waiver in open_waivers(desk.records, desk.records.clock.now())}
+    for environment in environments:
+        subject = desk.subject(environment)
+        named = inputs(subject, desk.records, ("live",))
+        spec = subject.spec
+        found -= {
+            id
+            for id in found
+            if level_in(BY_ID[id], subject.profile, spec.stage, frozenset(spec.also)) is not Level.REQUIRED
+            or absent(BY_ID[id], subject, named) is not None
+        }
+    return found
+
+
 def measurer_of(desk: Desk) -> Measurer:
     """What runs the suites and probes of the bundle on the desk."""
     named = frozenset(desk.loaded.bundle.paths()) | {entry.path for entry in desk.resolved.app_files}
@@ -236,7 +254,9 @@ async def check(
     total = Measured()
     wanted = [id for id in plan.measure if BY_ID[id].instrument in ("eval", "probe")]
     if wanted and desk.locked:
-        total = await measurer.measure(desk.loaded, wanted, _baselines(desk, environments), again=again)
+        against = _baselines(desk, environments)
+        blocks = _blocks(desk, environments)
+        total = await measurer.measure(desk.loaded, wanted, against, again=again, blocks=blocks)
         for id, rows in total.data.items():
             for environment, data in rows.items():
                 store(

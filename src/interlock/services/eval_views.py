@@ -16,9 +16,9 @@ LEAST_CASES = 5
 
 
 def tries(result: CaseResult) -> Repeated:
-    """The trials of a case as counts; a case that no scorer applies to has passed none and run none."""
+    """The trials of a case as counts; one that no scorer applies to has run none, and what was curtailed is still open."""
     marks = result.marks()
-    return Repeated(result.case_id, round(sum(marks)), len(marks), len(result.trials))
+    return Repeated(result.case_id, round(sum(marks)), len(marks), len(result.trials) + result.curtailed)
 
 
 def repeats_data(cases: Sequence[Repeated]) -> Mapping[str, Any] | None:

@@ -94,23 +94,28 @@ async def probe_guardrail(
     return tuple(found)
 
 
-def measure_live_path(probed: Sequence[Probed]) -> Mapping[str, Any]:
-    """The data of SAFE-05: the canary is stopped, an outage fails closed, and both decisions are in the trace."""
+def measure_live_path(probed: Sequence[Probed], *, declared: bool = True) -> Mapping[str, Any]:
+    """The data of SAFE-05: the canary is stopped, an outage fails closed, and both decisions are in the trace.
+
+    declared: whether the app says that it takes probes; one that does not was not asked.
+    """
     return _measured(
         [one for one in probed if one.probe.kind in ("canary", "outage")],
         "probes",
         "a canary is stopped, an outage of the policy delivers nothing, and each decision is in its trace"
         f" (an app with the capability `{TAKES_PROBES}` is asked)",
+        declared=declared,
     )
 
 
-def measure_commitments(loaded: "Loaded", probed: Sequence[Probed]) -> Mapping[str, Any]:
+def measure_commitments(loaded: "Loaded", probed: Sequence[Probed], *, declared: bool = True) -> Mapping[str, Any]:
     """The data of DOM-03: no reply says that an action is done which the ledger does not hold."""
     asked = (
         "no reply says that an action is done which the ledger does not hold"
         f" (an app with the capability `{TAKES_PROBES}` is asked)"
     )
-    data = dict(_measured([one for one in probed if one.probe.kind == "commitment"], "phrases", asked))
+    spoken = [one for one in probed if one.probe.kind == "commitment"]
+    data = dict(_measured(spoken, "phrases", asked, declared=declared))
     phrases = done_phrases(loaded.glossary)
     effects = [] if loaded.actions is None else [one for one in loaded.actions.map if one.effect is not Effect.READ]
     silent = sorted({action.action for action in effects if action.action not in phrases})
@@ -120,7 +125,7 @@ def measure_commitments(loaded: "Loaded", probed: Sequence[Probed]) -> Mapping[s
     return data
 
 
-def _measured(probed: Sequence[Probed], what: str, asked: str) -> Mapping[str, Any]:
+def _measured(probed: Sequence[Probed], what: str, asked: str, *, declared: bool) -> Mapping[str, Any]:
     findings = [
         {"message": f"{one.probe.kind} (case `{one.case_id}`): the person would read `{one.probe.text[:60]}`"}
         for one in probed
@@ -130,4 +135,6 @@ def _measured(probed: Sequence[Probed], what: str, asked: str) -> Mapping[str, A
     data: dict[str, Any] = {"examined": len(examined), "what": what, "findings": findings, "asked": asked}
     if any(not one.decided for one in examined):
         data["owed"] = _INTEGRATE
+    if not declared:
+        data["mend"] = f"declare {TAKES_PROBES} in app.capabilities, then interlock check"
     return data

@@ -1,7 +1,7 @@
 """One eval run that answers every check that asks for it: the candidate, the baselines, the probes."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from interlock.core.manifest import RUNTIME_PARTS, TAKES_PROBES, Manifest, Part,
 from interlock.core.suite import Suite, SuiteKind
 from interlock.ports import Attempt, Bench, Chat, LiveChat, Progress, Records, Target, TrialStore
 from interlock.services.calls import NoChat, RecordedChat
-from interlock.services.curtail import StopSlice, critical_failed
+from interlock.services.curtail import StopSlice
 from interlock.services.drift import AGAINST_ITSELF, DatedTrials, can_move, measure_itself, within_window
 from interlock.services.eval_fallback import measure_fallback
 from interlock.services.eval_measures import measure_regression, measure_suite
@@ -26,6 +26,7 @@ from interlock.services.preregister import FixedTerms, loosened_since, plan_of, 
 from interlock.services.probes import measure_fuzz, measure_safe_path, probe, probe_cases
 from interlock.services.recorder import RecordedCall, parse_recordings
 from interlock.services.rerun import full_scope
+from interlock.services.settle import LostRelease
 from interlock.services.shelf import fetch
 
 REGRESSION = "EVAL-03"
@@ -37,6 +38,8 @@ HAS_APP = frozenset({"python", "http", "command"})
 """Kinds of targets with an app in which an answer policy can sit."""
 TERMED = frozenset({"EVAL-02", "SAFE-02"})
 """Checks of one run that name the plan under which it was made."""
+SAMPLED = frozenset({"SAFE-01", "PRS-01"})
+"""Checks that rest on what a sample of the cases shows, whatever their slices: what was left out is told to them."""
 MOST_REPEATS = 50
 ASKS_HERE = frozenset({"python", "openai"})
 """Kinds of targets that ask their model through the run's own chat, where a probe can spoil the output."""
@@ -96,8 +99,6 @@ class Measurer:
     named: frozenset[str] = frozenset()
     """Files that the bundle or the app build names: what may run."""
     _recorded: Mapping[str, RecordedCall] | None = field(default=None, init=False, repr=False)
-    stop_slice: StopSlice = critical_failed
-    """The rule of `run.curtail: true`."""
 
     def __post_init__(self) -> None:
         self.pacing = Pacing(self.manifest.run)
@@ -146,7 +147,13 @@ class Measurer:
         )
 
     async def measure(
-        self, loaded: Loaded, checks: Sequence[str], baselines: Mapping[Digest, Sequence[str]], *, again: bool
+        self,
+        loaded: Loaded,
+        checks: Sequence[str],
+        baselines: Mapping[Digest, Sequence[str]],
+        *,
+        again: bool,
+        blocks: Collection[str] = (),
     ) -> Measured:
         """Run what these checks need and give their data.
 
@@ -154,11 +161,13 @@ class Measurer:
             checks: ids whose evidence is owed.
             baselines: bundles to compare with, each with the environments that it is the baseline of.
             again: ask everything anew, also what was asked before.
+            blocks: checks whose failure blocks every environment that is judged: what `run.curtail` may rest on.
         Raises: CapError when a cap is set and the price of a call that could be made is not known.
         """
         data: dict[str, dict[str, Mapping[str, Any]]] = {}
         trials = self._fresh(loaded, checks, baselines, again=again)
         total, run = Measured(), None
+        older: list[tuple[Run, Measured]] = []
         fixed: dict[str, Any] = {}
         if _asks(checks):
             terms = self.terms(loaded, baselines if REGRESSION in checks else ())
@@ -166,11 +175,17 @@ class Measurer:
                 "after_seeing": list(loosened_since(self.records, loaded, terms)),
                 "plan": register(self.records, terms),
             }
-            run, spent = await self._run(loaded, loaded, trials, plan=fixed["plan"])
+            # A slice may only be left out by what it would replace, so that is asked first where slices are.
+            blocking = frozenset(blocks).intersection(checks) if self.manifest.run.curtail else frozenset()
+            if blocking and REGRESSION in checks:
+                older = [await self._baseline(loaded, digest, trials, fixed["plan"]) for digest in baselines]
+            stop_slice = self._stop_slice(loaded, blocking, [old for old, _ in older]) if blocking else None
+            run, spent = await self._run(loaded, loaded, trials, plan=fixed["plan"], stop_slice=stop_slice)
             total = total.plus(spent)
             for id, row in measure_suite(run).items():
                 if id in checks:
-                    data[id] = {"": {**row, **fixed} if id in TERMED else row}
+                    left_out = {"curtailed": run.curtailed} if run.curtailed and id in SAMPLED else {}
+                    data[id] = {"": {**row, **(fixed if id in TERMED else {}), **left_out}}
         if PROBED.intersection(checks):
             fuzz, safe = await self._probe(loaded)
             if "PRS-01" in data:
@@ -186,14 +201,28 @@ class Measurer:
             data[FALLBACK] = {"": measure_fallback(arm, run, loaded.release.limits)}
         if REGRESSION in checks and run is not None:
             for digest, environments in baselines.items():
-                old, tree = fetch(self.records, digest)
-                # The old runtime parts before the new suites: the same questions for both.
-                before = load_parts(old.with_part(Part.EVALS, loaded.bundle), _Both(tree, loaded.tree, loaded.bundle))
-                old_run, spent = await self._run(before, loaded, trials, plan=fixed["plan"])
+                old_run, spent = older.pop(0) if older else await self._baseline(loaded, digest, trials, fixed["plan"])
                 total = total.plus(spent)
                 row = {**measure_regression(old_run, run, loaded.release.limits), "baseline": digest, **fixed}
                 data.setdefault(REGRESSION, {}).update(dict.fromkeys(environments, row))
         return replace(total, data=data)
+
+    async def _baseline(
+        self, loaded: Loaded, digest: Digest, trials: TrialStore, plan: str
+    ) -> tuple[Run, Measured]:  # fmt: skip
+        old, tree = fetch(self.records, digest)
+        # The old runtime parts before the new suites: the same questions for both.
+        before = load_parts(old.with_part(Part.EVALS, loaded.bundle), _Both(tree, loaded.tree, loaded.bundle))
+        return await self._run(before, loaded, trials, plan=plan)
+
+    def _stop_slice(self, loaded: Loaded, blocks: Collection[str], baselines: Sequence[Run]) -> StopSlice:
+        return LostRelease(
+            self.suites(loaded),
+            repeats=self.manifest.run.repeats,
+            baselines=[old.results for old in baselines],
+            default_margin=loaded.release.limits.default_margin,
+            blocks=blocks,
+        )
 
     async def run(self, loaded: Loaded) -> Run:
         """Run the suites that are loaded, reusing fresh replies; for a smoke set."""
@@ -220,7 +249,7 @@ class Measurer:
                 f"an A/A run of {repeats} repeats asks each case {2 * repeats} times", hint="lower `run.repeats`"
             )
         trials = FreshTrials(self.records.trials, self._now() - self._window(loaded))
-        twice = manifest.run.model_copy(update={"repeats": 2 * repeats, "curtail": False})
+        twice = manifest.run.model_copy(update={"repeats": 2 * repeats})
         run, spent = await self._run(loaded, loaded, trials, spec=twice)
         found = measure_itself(run, repeats, loaded.release.limits.default_margin)
         self.records.ledger.append(
@@ -232,12 +261,19 @@ class Measurer:
         return found, spent
 
     async def _run(
-        self, loaded: Loaded, asking: Loaded, trials: TrialStore, *, plan: str = "", spec: RunSpec | None = None
+        self,
+        loaded: Loaded,
+        asking: Loaded,
+        trials: TrialStore,
+        *,
+        plan: str = "",
+        spec: RunSpec | None = None,
+        stop_slice: StopSlice | None = None,
     ) -> tuple[Run, Measured]:
         suites = self.suites(asking)
         dated = DatedTrials(trials)
         run_id = self._run_id(self.upstream(loaded.bundle), asking.bundle.parts([Part.EVALS]), suites)
-        run = await self._ask(loaded, suites, dated, run_id, spec=spec)
+        run = await self._ask(loaded, suites, dated, run_id, spec=spec, stop_slice=stop_slice)
         results = run.results.values()
         broken = Counter(trial.broken.value for result in results for trial in result.trials if trial.broken)
         ran = {
@@ -303,7 +339,7 @@ class Measurer:
 
     async def _ask(
         self, loaded: Loaded, suites: Sequence[Suite], trials: TrialStore, run_id: str, arm: TargetSpec | None = None,
-        *, spec: RunSpec | None = None, may_ask: bool = True,
+        *, spec: RunSpec | None = None, may_ask: bool = True, stop_slice: StopSlice | None = None,
     ) -> Run:  # fmt: skip
         root = self.bench.assemble(loaded.bundle, loaded.tree)
         target = self.bench.target(arm or self._spec(loaded.bundle))
@@ -325,7 +361,7 @@ class Measurer:
                 clock=self.records.clock,
                 progress=self.progress,
                 limiter=self._limiter() if self.manifest.target.kind in ASKS_THERE else None,
-                stop_slice=self.stop_slice if (spec or self.manifest.run).curtail else None,
+                stop_slice=stop_slice,
             )
             self._same_bytes(loaded, root, target)
         finally:
@@ -398,7 +434,11 @@ class Measurer:
                 await target.close()
                 if live is not None:
                     await live.close()
-        return {"SAFE-05": measure_live_path(probed), "DOM-03": measure_commitments(loaded, probed)}
+        takes = self._takes_probes()
+        return {
+            "SAFE-05": measure_live_path(probed, declared=takes),
+            "DOM-03": measure_commitments(loaded, probed, declared=takes),
+        }
 
     def _spec(self, bundle: Bundle) -> TargetSpec:
         """How this bundle is reached: `{model}` in the path of recorded replies stands for the id of its model."""

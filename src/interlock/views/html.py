@@ -12,9 +12,10 @@ from interlock.core.evidence import Gap
 from interlock.core.manifest import Part
 from interlock.core.rules import Standing, percent
 from interlock.core.verdict import Outcome, Verdict
-from interlock.views import charts, plots, wording
+from interlock.views import charts, plots, second_plots, wording
 from interlock.views.page import BundleColumn, PartCell, ReportPage, evidence_line, moved_rows, slice_rows
 from interlock.views.plot_rows import plots_of
+from interlock.views.second_rows import second_views
 
 _MOST_READINGS = 60
 
@@ -30,6 +31,7 @@ def html_text(page: ReportPage) -> str:
         blocking=wording.in_order(verdict),
         slices=list(zip(slice_rows(verdict), drawn.intervals, strict=True)),
         drawn=drawn,
+        second=second_views(verdict),
         moved=moved_rows(verdict),
         expiring=wording.expiring(verdict),
         readings=page.readings[-_MOST_READINGS:][::-1],
@@ -70,10 +72,20 @@ def _templates() -> Environment:
         most_flaky=plots.MOST_FLAKY,
         risk_plot=plots.risk_plot,
         mix_plot=plots.mix_plot,
+        change_plot=second_plots.change_plot,
+        repeats_plot=second_plots.repeats_plot,
+        wrong_plot=second_plots.wrong_plot,
         strip_drawing=charts.strip_drawing,
+        share=_share,
     )
     environment.filters.update(
-        percent=_percent, short=_short, day=wording.day, minute=wording.minute, money=wording.money, points=_points
+        percent=_percent,
+        short=_short,
+        day=wording.day,
+        minute=wording.minute,
+        money=wording.money,
+        points=second_plots.points,
+        bare_points=_bare_points,
     )
     return environment
 
@@ -92,9 +104,14 @@ def _percent(rate: float) -> str:
     return percent(rate).replace(" ", "\u00a0")
 
 
-def _points(rate: float | None) -> str:
-    """A difference of rates, with its sign."""
-    return "not known" if rate is None else f"{round(100 * rate, 1) + 0.0:+.1f} points"
+def _bare_points(rate: float) -> str:
+    """A difference of rates without its unit, where the one after it has it."""
+    return second_plots.points(rate).removesuffix(" points")
+
+
+def _share(share: float, trials: tuple[int, int] | None, arm: int) -> str:
+    """A share of passed repeats as a count, where the evidence says how many there were."""
+    return _percent(share) if trials is None else f"{round(share * trials[arm])} of {trials[arm]}"
 
 
 def _instrumented(outcomes: tuple[Outcome, ...]) -> tuple[tuple[Outcome, ...], tuple[Outcome, ...]]:

@@ -88,6 +88,7 @@ class SliceRow:
     failed: tuple[str, ...]
     floors: tuple[FloorRow, ...]
     without_ai: WithoutAi | None = None
+    curtailed: int = 0
 
     @property
     def rate(self) -> float | None:
@@ -112,6 +113,8 @@ class MovedRow:
     why: str
     broke_cases: tuple[str, ...] = ()
     fixed_cases: tuple[str, ...] = ()
+    second: tuple[float, float] | None = None
+    """The bounds of the change as a bootstrap sees them, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,7 @@ def slice_rows(verdict: Verdict) -> tuple[SliceRow, ...]:
             row["passes"], row["n"], row.get("broken", 0), row.get("low", 0.0), row.get("high", 1.0),
             tuple(row.get("failed", ())),
             tuple(FloorRow(f["scorer"], f["floor"], f["passes"], f["n"]) for f in row["floors"]),
-            without_ai.get((row.get("suite", ""), row["slice"])),
+            without_ai.get((row.get("suite", ""), row["slice"])), row.get("curtailed", 0),
         )
         for row in _data(verdict, "EVAL-02").get("slices", ())
     ]  # fmt: skip
@@ -199,7 +202,7 @@ def moved_rows(verdict: Verdict) -> tuple[MovedRow, ...]:
         MovedRow(
             row["slice"], row["verdict"], row["broke"], row["fixed"], row["n"], row["delta"], row["low"], row["high"],
             row["margin"], row.get("decides_at"), row["why"], tuple(row.get("broke_cases", ())),
-            tuple(row.get("fixed_cases", ())),
+            tuple(row.get("fixed_cases", ())), tuple(row["bca"]) if row.get("bca") else None,
         )
         for row in _data(verdict, "EVAL-03").get("slices", ())
     ]  # fmt: skip

@@ -49,7 +49,10 @@ class BalanceRow:
 
 @dataclass(frozen=True, slots=True)
 class FlipRow:
-    """One case that changed between two bundles; before and after are shares of passed repeats, in [0, 1]."""
+    """One case that changed between two bundles; before and after are shares of passed repeats, in [0, 1].
+
+    trials: how many repeats each of the two shares rests on; None in evidence that does not say.
+    """
 
     case: str
     suite: str
@@ -59,6 +62,7 @@ class FlipRow:
     must_pass: bool
     critical: bool
     why: str
+    trials: tuple[int, int] | None = None
 
     @property
     def worse(self) -> bool:
@@ -155,7 +159,7 @@ def plots_of(verdict: Verdict) -> Plots:
         tuple(
             FlipRow(
                 row["case"], row["suite"], tuple(row["slices"]), row["before"], row["after"], row["must_pass"],
-                row["critical"], row["why"],
+                row["critical"], row["why"], tuple(row["trials"]) if "trials" in row else None,
             )
             for row in moved.get("flips", ())
         ),

@@ -10,22 +10,23 @@ from interlock.views.plot_rows import BalanceRow, FlakyRow, IntervalRow, MixPlot
 from interlock.views.svg import WIDE, dot, line, path, rect, svg, take, words
 from interlock.views.wording import count
 
-_EDGE = 14
-_INNER = WIDE - 2 * _EDGE
+EDGE = 14
+INNER = WIDE - 2 * EDGE
 MOST_FLAKY = 25
 
 
-def _x(rate: float, most: float = 1.0) -> float:
-    return _EDGE + min(1.0, max(0.0, rate / most)) * _INNER
+def at_rate(rate: float, most: float = 1.0) -> float:
+    """Where a rate in [0, most] stands from left to right."""
+    return EDGE + min(1.0, max(0.0, rate / most)) * INNER
 
 
-def _scale(top: float, bottom: float, ticks: Sequence[tuple[float, str]]) -> list[str]:
+def scale(top: float, bottom: float, ticks: Sequence[tuple[float, str]]) -> list[str]:
     """Upright grid lines with their numbers below; the outer ones are set inwards so that nothing is cut."""
     marks = []
     for at, (x, label) in enumerate(ticks):
         marks.append(line(x, top, x, bottom, "grid"))
         side = "small" if at == 0 else "small end" if at == len(ticks) - 1 else "small mid"
-        marks.append(words(_EDGE - 8 if at == 0 else WIDE - 2 if at == len(ticks) - 1 else x, bottom + 13, label, side))
+        marks.append(words(EDGE - 8 if at == 0 else WIDE - 2 if at == len(ticks) - 1 else x, bottom + 13, label, side))
     return marks
 
 
@@ -49,17 +50,17 @@ def intervals_plot(rows: Sequence[IntervalRow]) -> Markup:
     high_of = [34 if row.before is None else 43 for row in rows]
     bottom = sum(high_of) + 2
     several = len({row.suite for row in rows}) > 1
-    marks = _scale(2, bottom, [(_x(at / 4), f"{25 * at} %") for at in range(5)])
+    marks = scale(2, bottom, [(at_rate(at / 4), f"{25 * at} %") for at in range(5)])
     y = 2.0
     for row, high in zip(rows, high_of, strict=True):
         told = "no case ran" if row.now.rate is None else f"{row.now.passes}/{row.now.n}"
         if row.before is not None and row.before.rate is not None:
             told += f", before {row.before.passes}/{row.before.n}"
         name = row.slice + (f", {row.suite}" if several else "") + (" (critical)" if row.critical else "")
-        marks.append(words(_EDGE, y + 12, name, "strong", room=_INNER - take(told) - 14))
-        marks.append(words(WIDE - _EDGE, y + 12, told, "small end"))
+        marks.append(words(EDGE, y + 12, name, "strong", room=INNER - take(told) - 14))
+        marks.append(words(WIDE - EDGE, y + 12, told, "small end"))
         if row.floor is not None:
-            marks.append(line(_x(row.floor), y + 16, _x(row.floor), y + high - 4, "floor"))
+            marks.append(line(at_rate(row.floor), y + 16, at_rate(row.floor), y + high - 4, "floor"))
         marks += _range(row.now, y + 23, "range", "dot")
         if row.before is not None:
             marks += _range(row.before, y + 33, "range then", "dot then")
@@ -70,7 +71,7 @@ def intervals_plot(rows: Sequence[IntervalRow]) -> Markup:
 def _range(rate: Rate, y: float, bar: str, mark: str) -> list[str]:
     if rate.rate is None:
         return []
-    return [line(_x(rate.low), y, _x(rate.high), y, bar), dot(_x(rate.rate), y, 4.5, mark)]
+    return [line(at_rate(rate.low), y, at_rate(rate.high), y, bar), dot(at_rate(rate.rate), y, 4.5, mark)]
 
 
 # ── broke and fixed ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -87,13 +88,13 @@ def balance_sentence(rows: Sequence[BalanceRow]) -> str:
 def balance_plot(rows: Sequence[BalanceRow]) -> Markup:
     """A slice a row: what broke to the left of the middle, what was fixed to the right, on one scale."""
     most = max([1, *(max(row.broke, row.fixed) for row in rows)])
-    middle, half = WIDE / 2, _INNER / 2 - 26
+    middle, half = WIDE / 2, INNER / 2 - 26
     marks = [words(middle - 6, 12, "broke", "small end"), words(middle + 6, 12, "fixed", "small")]
     y = 18.0
     for row in rows:
         told = f"n {row.n}, {row.verdict}"
-        marks.append(words(_EDGE, y + 12, row.slice, "strong", room=_INNER - take(told) - 14))
-        marks.append(words(WIDE - _EDGE, y + 12, told, "small end"))
+        marks.append(words(EDGE, y + 12, row.slice, "strong", room=INNER - take(told) - 14))
+        marks.append(words(WIDE - EDGE, y + 12, told, "small end"))
         left, right = half * row.broke / most, half * row.fixed / most
         marks.append(rect(middle - left, y + 17, left, 11, "broke"))
         marks.append(rect(middle, y + 17, right, 11, "fixed"))
@@ -120,13 +121,13 @@ def flaky_plot(rows: Sequence[FlakyRow]) -> Markup:
     """A case a row: the share of its repeats that passed, on a scale from none to all; the most undecided first."""
     shown = rows[:MOST_FLAKY]
     bottom = 30 * len(shown) + 2
-    marks = _scale(2, bottom, [(_x(0), "none passed"), (_x(0.5), "half"), (_x(1), "all passed")])
+    marks = scale(2, bottom, [(at_rate(0), "none passed"), (at_rate(0.5), "half"), (at_rate(1), "all passed")])
     for at, row in enumerate(shown):
         y, told = 2 + 30 * at, f"{row.passes} of {row.trials}"
-        marks.append(words(_EDGE, y + 12, row.case, "strong", room=_INNER - take(told) - 14))
-        marks.append(words(WIDE - _EDGE, y + 12, told, "small end"))
-        marks.append(rect(_x(0), y + 17, _INNER * row.passes / row.trials, 7, "bar"))
-        marks.append(rect(_x(0), y + 17, _INNER, 7, "frame"))
+        marks.append(words(EDGE, y + 12, row.case, "strong", room=INNER - take(told) - 14))
+        marks.append(words(WIDE - EDGE, y + 12, told, "small end"))
+        marks.append(rect(at_rate(0), y + 17, INNER * row.passes / row.trials, 7, "bar"))
+        marks.append(rect(at_rate(0), y + 17, INNER, 7, "frame"))
     return svg(marks, WIDE, bottom + 18, flaky_sentence(rows), "plot flaky")
 
 
@@ -148,7 +149,7 @@ def risk_sentence(curve: RiskCurve) -> str:
 def risk_plot(curve: RiskCurve) -> Markup:
     """Coverage to the right, risk upwards; the dashed line is the upper bound, the red one the budget, the ring what was chosen."""
     values = [point.risk for point in curve.points] + [point.high for point in curve.points if point.high is not None]
-    most = _nice(max([0.01, curve.budget or 0.0, *values]))
+    most = nice(max([0.01, curve.budget or 0.0, *values]))
     left, top, bottom = 46.0, 24.0, float(_TALL - 34)
 
     def at(coverage: float, risk: float) -> tuple[float, float]:
@@ -182,7 +183,7 @@ def risk_plot(curve: RiskCurve) -> Markup:
     return svg(marks, WIDE, _TALL, risk_sentence(curve), "plot risk")
 
 
-def _nice(value: float) -> float:
+def nice(value: float) -> float:
     """The next 1, 2, 4, 6 or 8 of a power of ten, at most 1: where a scale of four steps may end."""
     power: float = 10.0 ** math.floor(math.log10(value))
     return min(1.0, next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= value - 1e-12))
@@ -207,17 +208,17 @@ def _counted(plot: MixPlot) -> str:
 
 def mix_plot(plot: MixPlot) -> Markup:
     """A slice a row: the upper, filled bar is the gold set, the lower, open one the traffic, on one scale."""
-    most = _nice(max(max(row.share, row.gold) for row in plot.rows))
+    most = nice(max(max(row.share, row.gold) for row in plot.rows))
     bottom = 36 * len(plot.rows) + 16
-    marks = [words(WIDE - _EDGE, 11, "gold set | traffic", "small end")]
-    marks += _scale(16, bottom, [(_x(at / 4), f"{25 * at * most:.3g} %") for at in range(5)])
+    marks = [words(WIDE - EDGE, 11, "gold set | traffic", "small end")]
+    marks += scale(16, bottom, [(at_rate(at / 4), f"{25 * at * most:.3g} %") for at in range(5)])
     y = 16.0
     for row in plot.rows:
         told = f"{percent(row.gold)} | {percent(row.share)}"
         name = row.slice + (" (critical)" if row.critical else "")
-        marks.append(words(_EDGE, y + 12, name, "strong", room=_INNER - take(told) - 14))
-        marks.append(words(WIDE - _EDGE, y + 12, told, "small end"))
-        marks.append(rect(_x(0), y + 16, _x(row.gold, most) - _EDGE, 7, "bar"))
-        marks.append(rect(_x(0), y + 25, _x(row.share, most) - _EDGE, 6, "frame"))
+        marks.append(words(EDGE, y + 12, name, "strong", room=INNER - take(told) - 14))
+        marks.append(words(WIDE - EDGE, y + 12, told, "small end"))
+        marks.append(rect(at_rate(0), y + 16, at_rate(row.gold, most) - EDGE, 7, "bar"))
+        marks.append(rect(at_rate(0), y + 25, at_rate(row.share, most) - EDGE, 6, "frame"))
         y += 36
     return svg(marks, WIDE, bottom + 18, mix_sentence(plot), "plot mix")

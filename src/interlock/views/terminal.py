@@ -99,7 +99,7 @@ def run_line(run: RunSummary) -> str:
     if run.faults:
         said.append("failed by themselves: " + ", ".join(f"{n} {kind}" for kind, n in sorted(run.faults.items())))
     if run.curtailed:
-        said.append(f"{count(run.curtailed, 'trial')} curtailed")
+        said.append(f"{count(run.curtailed, 'trial')} not asked, their slices stood")
     if run.truncated:
         said.append("cut short")
     return " · ".join(said)
