@@ -24,6 +24,9 @@ class Part(StrEnum):
 TAKES_PROBES = "guard-probes"
 """What an app declares under `app.capabilities` when it hands probes to its answer policy."""
 
+READS_STORED = "reads-stored"
+"""What an app declares under `app.capabilities` when it reads a stored output that a request's context carries."""
+
 RUNTIME_PARTS: tuple[Part, ...] = (
     Part.MODEL,
     Part.PROMPT,
@@ -155,6 +158,9 @@ class SchemaPart(_PartSpec):
     output: PathStr
     parser: PathStr | None = None
     reads_stored: tuple[VersionStr, ...] = ()
+    stored: dict[VersionStr, tuple[PathStr, ...]] | None = Field(
+        default=None, description="files of outputs as they were stored, by the version of the schema then (PRS-03)"
+    )
 
 
 class RetrieverPart(_PartSpec):
