@@ -24,6 +24,9 @@ class Part(StrEnum):
 TAKES_PROBES = "guard-probes"
 """What an app declares under `app.capabilities` when it hands probes to its answer policy."""
 
+TAKES_TOOL_PROBES = "tool-probes"
+"""What an app declares when its guard judges the tool calls that its model proposes, and its replies hold the decisions."""
+
 READS_STORED = "reads-stored"
 """What an app declares under `app.capabilities` when it reads a stored output that a request's context carries."""
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest, of_value
@@ -14,6 +14,7 @@ from interlock.core.manifest import (
     READS_STORED,
     RUNTIME_PARTS,
     TAKES_PROBES,
+    TAKES_TOOL_PROBES,
     Manifest,
     Part,
     Price,
@@ -23,7 +24,6 @@ from interlock.core.manifest import (
 from interlock.core.suite import Suite, SuiteKind
 from interlock.ports import Attempt, Bench, Chat, LiveChat, Progress, Records, Target, TrialStore
 from interlock.services.calls import NoChat, RecordedChat
-from interlock.services.contract import MOST_READ, app_reader, apps_of, measure_contract, stored_outputs
 from interlock.services.curtail import StopSlice
 from interlock.services.drift import AGAINST_ITSELF, DatedTrials, can_move, measure_itself, within_window
 from interlock.services.eval_fallback import measure_fallback
@@ -38,6 +38,9 @@ from interlock.services.recorder import RecordedCall, parse_recordings
 from interlock.services.rerun import full_scope
 from interlock.services.settle import LostRelease
 from interlock.services.shelf import fetch
+
+if TYPE_CHECKING:
+    from interlock.services.tool_probes import Tried
 
 REGRESSION = "EVAL-03"
 FALLBACK = "EVAL-08"
@@ -148,6 +151,8 @@ class Measurer:
 
             plans.append(RunPlan(0, 0, len(probes_for(loaded)), 0.0, 0.0))
         if CONTRACT in checks and baselines and self._reads_stored():
+            from interlock.services.contract import MOST_READ
+
             plans.append(RunPlan(0, 0, 2 * MOST_READ * len(baselines), 0.0, 0.0))
         costs = [plan.cost_max_usd for plan in plans]
         times = [plan.seconds for plan in plans]
@@ -429,12 +434,34 @@ class Measurer:
                 await live.close()
         return measure_fuzz(probes, safe_path), measure_safe_path(probes, safe_path)
 
+    async def probe_tools(self, loaded: Loaded) -> "tuple[Tried, ...] | None":
+        """Calls that nobody may make, proposed in the app's own path; None where the app declares none that can be reached."""
+        from interlock.services.tool_probes import try_tool_probes
+
+        cases = probe_cases(self.suites(loaded), most=1)
+        declared = TAKES_TOOL_PROBES in self.manifest.app.capabilities
+        if not declared or self.manifest.target.kind not in ASKS_HERE or not cases:
+            return None
+        root = self.bench.assemble(loaded.bundle, loaded.tree)
+        target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
+        chat = self._chat(loaded, self._run_id({"tools": loaded.bundle.digest, "app": self.app}, {}, ()), live)
+        try:
+            return await try_tool_probes(
+                loaded, cases[0], root=root, target=target, chat=chat, timeout_s=self.manifest.run.timeout_s
+            )
+        finally:
+            await target.close()
+            if live is not None:
+                await live.close()
+
     def _reads_stored(self) -> bool:
         """Whether the app says that it reads stored outputs itself; else its schema says what it would read."""
         return self.manifest.target.kind in HAS_APP and READS_STORED in self.manifest.app.capabilities
 
     async def _contract(self, loaded: Loaded, old: Loaded) -> Mapping[str, Any]:
         """What this bundle and the one that is live stored, each read by the other; nothing is asked of a model."""
+        from interlock.services.contract import app_reader, measure_contract, stored_outputs
+
         made, stored = (
             stored_outputs(self.records.trials, self._all_keys(each, (*self.suites(loaded), *self.suites(old))))
             for each in (loaded.bundle, old.bundle)
@@ -462,6 +489,8 @@ class Measurer:
 
     def _all_keys(self, bundle: Bundle, suites: Sequence[Suite]) -> set[Digest]:
         """The names of all trials of a bundle on these suites, with every app build that it was evaluated with."""
+        from interlock.services.contract import apps_of
+
         upstream, repeats = self.upstream(bundle), self.manifest.run.repeats
         apps = apps_of(self.records, bundle, self.app)
         return {key for app in apps for key in trial_keys(suites, {**upstream, "app": app}, repeats)}
