@@ -81,6 +81,30 @@ def test_each_kind_of_change_breaks_whom_it_breaks_and_shows_a_value(name: str) 
         holds(found, reader, writer)
 
 
+def test_another_branch_of_a_pattern_and_a_condition_that_grew_tighter_are_broken_by_a_value() -> None:
+    old = {
+        "type": "object", "required": ["kind", "queue", "ids"],
+        "properties": {
+            "kind": {"enum": ["answer", "escalate"]}, "queue": {"enum": ["billing", None]},
+            "ids": {"type": "array", "items": {"type": "string", "pattern": "^(KB-[0-9]{3}|FF-[0-9]{2})$"}},
+        },
+        "allOf": [
+            {"if": {"properties": {"kind": {"const": "answer"}}}, "then": {"properties": {"queue": {"type": "null"}, "ids": {"minItems": 1}}}}
+        ],
+    }  # fmt: skip
+    new = copy.deepcopy(old)
+    new["properties"]["ids"]["items"]["pattern"] = "^KB-[0-9]{3}$"  # type: ignore[index]
+    found = reads(new, old)
+    assert [each.pointer for each in found.breaks] == ["/properties/ids/items/pattern"]
+    holds(found, new, old)
+    new = copy.deepcopy(old)
+    new["allOf"][0]["then"]["properties"]["ids"]["minItems"] = 2  # type: ignore[index]
+    found = reads(new, old)
+    assert [each.pointer for each in found.breaks] == ["/allOf/0/then/properties/ids/minItems"]
+    holds(found, new, old)
+    assert reads(old, new).proven
+
+
 def test_a_rename_breaks_both_ways() -> None:
     new = edited("properties", "words", to=BASE["properties"]["text"])
     del new["properties"]["text"]

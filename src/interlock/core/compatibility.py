@@ -8,8 +8,9 @@ names. Where `additionalProperties` is written down and not false, or no field i
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, product
 from typing import Any
 
 from interlock.core.containment import Comparison, Doubt
@@ -18,6 +19,7 @@ from interlock.core.schema_terms import alike, dialect, nested_id, step, validat
 
 _TRIES = 400
 _EXAMPLES = 12
+_COMBINATIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class _Trial:
         self.written, self.taken = validator(writer), validator(reader)
         made = [smallest(writer, writer, choice=at) for at in range(6)]
         made += [fullest(writer, writer, choice=at) for at in range(4)]
+        made += [each for each in _varied(writer) if self.written.is_valid(each)][:_EXAMPLES]
         known = [each for _, each in zip(range(_EXAMPLES), examples, strict=False)]
         self.bases = [*made, *known]
 
@@ -116,6 +119,21 @@ class _Trial:
             if near and (at == doubt.pointer or at.startswith(f"{doubt.pointer}/")):
                 return at
         return None
+
+
+def _varied(writer: Schema) -> Iterator[Any]:
+    """Values that differ in the fields which have a few choices: conditions of a schema ask for such combinations."""
+    fields = writer.get("properties", {}) if isinstance(writer, Mapping) else {}
+    few: dict[str, list[Any]] = {}
+    for name, schema in fields.items():
+        listed = schema.get("enum") if isinstance(schema, Mapping) else None
+        if isinstance(listed, list) and 1 < len(listed) <= _EXAMPLES:
+            few[name] = listed
+    for values in islice(product(*few.values()), _COMBINATIONS if few else 0):
+        for make in (fullest, smallest):
+            made = make(writer, writer)
+            if isinstance(made, dict):
+                yield {**made, **{name: value for name, value in zip(few, values, strict=True) if name in made}}
 
 
 def shown(value: Any, most: int = 160) -> str:

@@ -5,29 +5,26 @@ doubt, everything that is written can be read; a doubt comes with values that ma
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from interlock.core.instances import REMOVED, Path, Schema, fullest, resolved, smallest
+from interlock.core.instances import REMOVED, Path, Schema, fullest, smallest
+from interlock.core.schema_pair import DEEPEST, WHOLE, Pair, few
 from interlock.core.schema_terms import (
     DRAFT_7,
     EVERY,
     Conjuncts,
-    alike,
     beyond,
     dialect,
     fresh,
     kinds_of,
     like,
     limit,
-    mappings,
     matches,
     numbers,
-    references,
     step,
-    validator,
 )  # fmt: skip
 
 _COUNTS = {  # keyword: the kind that it bounds, and whether it is the least
@@ -40,9 +37,6 @@ _ALONE: Mapping[str, frozenset[str]] = {
     "dependentRequired": frozenset({"object"}), "dependentSchemas": frozenset({"object"}), "dependencies": frozenset({"object"}),
 }  # fmt: skip
 """Keywords that mean the same wherever they stand: where the writer has the very same, they hold. The kinds that they bind."""
-_WHOLE = frozenset({"unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef"})
-"""Keywords that mean something only together with all of their schema."""
-_DEEPEST = 24
 _SPLITS = 32
 
 
@@ -60,11 +54,9 @@ class Doubt:
 
 
 @dataclass
-class Comparison:
+class Comparison(Pair):
     """Walks both schemas together, and keeps what it doubts."""
 
-    writer: Schema
-    reader: Schema
     doubts: list[Doubt] = field(default_factory=list)
     _under_way: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
 
@@ -88,7 +80,7 @@ class Comparison:
         if read is False:
             self._doubt(at, "nothing may stand here", path, self._samples(ws))
             return
-        if depth > _DEEPEST:
+        if depth > DEEPEST:
             self._doubt(at, "is too deep to compare", path, self._samples(ws))
             return
         whole = self._reading(read, at)
@@ -111,7 +103,7 @@ class Comparison:
         rest = {key: value for key, value in part.items() if key not in holds}
         for index, each in enumerate(ws):
             for key in ("anyOf", "oneOf"):
-                if 0 < len(branches := each.get(key) or ()) <= _SPLITS and depth <= _DEEPEST:
+                if 0 < len(branches := each.get(key) or ()) <= _SPLITS and depth <= DEEPEST:
                     left = {name: value for name, value in each.items() if name != key}
                     for branch in branches:
                         more = self._conjuncts((*ws[:index], left, branch, *ws[index + 1 :]))
@@ -119,8 +111,6 @@ class Comparison:
                             self._by_alternative(more, rest, path, at, depth + 2)
                     return
         self._keywords(ws, rest, path, at, depth)
-
-    # ── one schema of the reader, without references and `allOf`, against a conjunction
 
     def _keywords(self, ws: Conjuncts, r: Mapping[str, Any], path: Path, at: str, depth: int) -> None:
         kinds = self._kinds(ws)
@@ -151,7 +141,7 @@ class Comparison:
             all(self._same(w.get(key), r.get(key)) for key in ("contains", "minContains", "maxContains")) for w in ws
         ):  # fmt: skip
             self._doubt(f"{at}/contains", "is another one", path, self._samples(ws))
-        if found := sorted(_WHOLE & r.keys()):
+        if found := sorted(WHOLE & r.keys()):
             self._doubt(f"{at}/{found[0]}", "cannot be compared", path, self._samples(ws))
         if "object" in kinds:
             self._fields(ws, r, path, at, depth)
@@ -160,7 +150,7 @@ class Comparison:
 
     def _listed(self, ws: Conjuncts, r: Mapping[str, Any], kinds: frozenset[str], path: Path, at: str) -> bool:
         """Decide exactly where only a few values are written. Returns: whether it was decided."""
-        values = _few(ws)
+        values = few(ws)
         if values is None and kinds <= {"null", "boolean"}:
             values = [None] * ("null" in kinds) + [False, True] * ("boolean" in kinds)
         if values is None:
@@ -251,26 +241,6 @@ class Comparison:
         self._doubt(at, f"does not take it {word}", path, self._samples(ws))
         self.doubts += [Doubt(at, f"does not take it {word}", each.path, each.values) for each in tried]
 
-    def _apart(self, ws: Conjuncts, branch: Schema) -> bool:
-        """Whether surely nothing that is written is taken by a branch: another kind, or another value of a field."""
-        parts = self._parts(branch, "", self.reader, 0)
-        for part, _ in parts or ():
-            if part is False:
-                return True
-            if not isinstance(part, Mapping):
-                continue
-            if not self._kinds(ws) & kinds_of(part):
-                return True
-            if self._kinds(ws) != {"object"}:
-                continue
-            for name, schema in part.get("properties", {}).items():
-                if any(name in w.get("required", ()) for w in ws):
-                    field_ws, taken = self._conjuncts(self._field(ws, name)), self._accepts(schema, self.reader)
-                    values = None if field_ws is None else _few(field_ws)
-                    if values is not None and taken is not None and not any(map(taken, values)):
-                        return True
-        return False
-
     def _conditional(self, ws: Conjuncts, r: Mapping[str, Any], path: Path, at: str, depth: int) -> None:
         keys = ("if", "then", "else")
         if any(all(self._same(w.get(key), r.get(key)) for key in keys) for w in ws):
@@ -282,8 +252,6 @@ class Comparison:
                     more.pop()  # it would be looked up in the writer's schema
                 more += [w[branch] for w in ws if branch in w and self._same(w.get("if"), r["if"])]
                 self.compare(more, r[branch], path, f"{at}/{branch}", depth + 1)
-
-    # ── objects and arrays
 
     def _fields(self, ws: Conjuncts, r: Mapping[str, Any], path: Path, at: str, depth: int) -> None:
         for name in r.get("required", ()):
@@ -307,52 +275,17 @@ class Comparison:
         if r.get("additionalProperties", True) is not True:
             rest, where = r["additionalProperties"], f"{at}/additionalProperties"
             for name in named:
-                if name not in fields and not any(matches(pattern, name) for pattern in patterns):
+                if name in fields or any(matches(pattern, name) for pattern in patterns):
+                    continue
+                if rest is False:
+                    if (known := self._conjuncts(self._field(ws, name))) is not None:
+                        self._doubt(where, f"does not know the field `{name}`", (*path, name), self._samples(known))
+                else:
                     self.compare(self._field(ws, name), rest, (*path, name), where, depth + 1)
             if other is not None:
                 self.compare(other, rest, (*path, fresh(fields)), where, depth + 1)
                 for pattern in dict.fromkeys(name for w in ws for name in w.get("patternProperties", {})):
                     self.compare(self._field(ws, like(pattern)), rest, (*path, like(pattern)), where, depth + 1)
-
-    def _named(self, ws: Conjuncts) -> list[str]:
-        return list(dict.fromkeys(name for w in ws for name in self._names(w, 0)))
-
-    def _names(self, schema: Schema, depth: int) -> Iterator[str]:
-        """The fields that a schema names, also under conditions and in branches."""
-        if isinstance(schema, Mapping) and depth <= _DEEPEST:
-            yield from schema.get("properties", ())
-            yield from schema.get("required", ())
-            inner = [schema[key] for key in ("if", "then", "else") if key in schema]
-            inner += [each for key in ("allOf", "anyOf", "oneOf") for each in schema.get(key, ())]
-            inner += schema.get("dependentSchemas", {}).values()
-            if isinstance(ref := schema.get("$ref"), str):
-                inner.append(resolved(ref, self.writer))
-            for each in inner:
-                yield from self._names(each, depth + 1)
-
-    def _open(self, ws: Conjuncts) -> tuple[Schema, ...] | None:
-        """What fields that are not named are written as; None where there are none."""
-        said = [w["additionalProperties"] for w in ws if "additionalProperties" in w]
-        if False in [each for each in said if isinstance(each, bool)]:
-            return None if not any(w.get("patternProperties") for w in ws) else (True,)
-        if said or any("patternProperties" in w for w in ws):
-            return tuple(said) or (True,)
-        return None if any("properties" in w for w in ws) else (True,)
-
-    def _field(self, ws: Conjuncts, name: str) -> tuple[Schema, ...]:
-        """Every schema that a field of this name is written under."""
-        found: list[Schema] = []
-        for w in ws:
-            known = name in w.get("properties", {})
-            if known:
-                found.append(w["properties"][name])
-            for pattern, schema in w.get("patternProperties", {}).items():
-                if matches(pattern, name):
-                    known = True
-                    found.append(schema)
-            if not known and "additionalProperties" in w:
-                found.append(w["additionalProperties"])
-        return tuple(found) or (True,)
 
     def _items(self, ws: Conjuncts, r: Mapping[str, Any], path: Path, at: str, depth: int) -> None:
         if self._count(ws, "maxItems", least=False) == 0:
@@ -365,110 +298,8 @@ class Comparison:
         elif "items" in r:
             self.compare(self._item(ws), r["items"], (*path, 0), f"{at}/items", depth + 1)
 
-    def _item(self, ws: Conjuncts) -> tuple[Schema, ...]:
-        return tuple(w["items"] for w in ws if isinstance(w.get("items"), Mapping | bool)) or (True,)
-
-    # ── schemas as lists of keywords
-
-    def _conjuncts(self, schemas: Iterable[Schema]) -> Conjuncts | None:
-        """Mappings without references and `allOf` that all hold; None where nothing can. What cannot be found holds nothing."""
-        found: list[Mapping[str, Any]] = []
-        for schema in schemas:
-            for part, _ in self._parts(schema, "", self.writer, 0) or ():
-                if part is False:
-                    return None
-                if isinstance(part, Mapping):
-                    # Apart from the rest of its schema such a keyword would refuse what is written.
-                    kept = {k: v for k, v in part.items() if k not in _WHOLE} if _WHOLE & part.keys() else part
-                    if not any(kept == other and alike(kept, other) for other in found):
-                        found.append(kept)
-        return tuple(found)
-
     def _reading(self, schema: Schema, at: str) -> list[tuple[Schema, str]] | None:
         return self._parts(schema, at, self.reader, 0)
 
-    def _parts(self, schema: Schema, at: str, root: Schema, depth: int) -> list[tuple[Schema, str]] | None:
-        """A schema as parts that all hold, with their places; None where a reference leads nowhere."""
-        if not isinstance(schema, Mapping):
-            return [(schema, at)]
-        if "$ref" not in schema and "allOf" not in schema:
-            return [(schema, at)]
-        if depth > _DEEPEST:
-            return None
-        found: list[tuple[Schema, str]] = []
-        rest = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
-        if isinstance(ref := schema.get("$ref"), str):
-            inner = resolved(ref, root)
-            parts = None if inner is None else self._parts(inner, ref[1:], root, depth + 1)
-            if parts is None:
-                return None
-            found += parts
-            if DRAFT_7 in dialect(root):
-                return found  # there a reference stands alone
-        if rest:
-            found.append((rest, at))
-        for index, each in enumerate(schema.get("allOf", ())):
-            parts = self._parts(each, f"{at}/allOf/{index}", root, depth + 1)
-            if parts is None:
-                return None
-            found += parts
-        return found
-
-    def _same(self, written: Schema, read: Schema) -> bool:
-        """Whether both are written alike and mean the same."""
-        if written != read or not alike(written, read):
-            return False
-        text = json.dumps(read, default=str)
-        if '"$ref"' not in text and '"$dynamicRef"' not in text and '"$recursiveRef"' not in text:
-            return True
-        if not isinstance(self.writer, Mapping) or not isinstance(self.reader, Mapping):
-            return False
-        same = all(self.writer.get(key) == self.reader.get(key) for key in ("$defs", "definitions"))
-        return same and all(ref.startswith(("#/$defs/", "#/definitions/")) for ref in references(read))
-
-    def _kinds(self, ws: Conjuncts) -> frozenset[str]:
-        found = EVERY
-        for each in ws:
-            found &= kinds_of(each)
-        return found
-
-    def _accepts(self, schema: Schema, root: Schema) -> Callable[[Any], bool] | None:
-        """A validator of one part of a schema; None where it cannot stand alone."""
-        if not all(ref.startswith(("#/$defs/", "#/definitions/")) for ref in references(schema)):
-            return None
-        around = {
-            key: root[key] for key in ("$schema", "$defs", "definitions") if isinstance(root, Mapping) and key in root
-        }
-        try:
-            return validator({**around, "allOf": [schema]}).is_valid
-        except ValueError:
-            return None
-
-    def _samples(self, ws: Sequence[Schema], kind: str = "") -> list[Any]:
-        """Values that may well be written, of one kind or of any."""
-        schema: dict[str, Any] = {"allOf": list(ws)}
-        if kind:
-            schema["allOf"] = [*schema["allOf"], {"type": "number" if kind == "fraction" else kind}]
-        made = [smallest(schema, self.writer, choice=at) for at in range(4)] + [fullest(schema, self.writer)]
-        if kind == "fraction":
-            made = [number + more for number in numbers(made) for more in (0.5, 0.25)]
-        if not kind:
-            made += [each for one in sorted(self._kinds(mappings(ws))) for each in self._samples(ws, one)[:2]]
-        found: list[Any] = []
-        for each in made:
-            if not any(each is other or (each == other and alike(each, other)) for other in found):
-                found.append(each)
-        return found
-
     def _doubt(self, pointer: str, why: str, path: Path, values: Sequence[Any]) -> None:
         self.doubts.append(Doubt(pointer, why, path, tuple(values)))
-
-
-def _few(ws: Conjuncts) -> list[Any] | None:
-    """The values that are listed; None where none are."""
-    for each in ws:
-        if "const" in each:
-            return [each["const"]]
-        if isinstance(each.get("enum"), list):
-            return list(each["enum"])
-    return None

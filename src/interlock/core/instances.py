@@ -94,23 +94,23 @@ def placed(base: Any, schema: Schema, root: Any, path: Path, value: Any) -> Any:
     return fields
 
 
-def text_like(pattern: str) -> str:
-    """A text that a pattern matches. Raises: ValueError for what is no plain pattern.
+def text_like(pattern: str, choice: int = 0) -> str:
+    """A text that a pattern matches; another choice takes another branch. Raises: ValueError for what is no plain pattern.
 
-    >>> text_like("^(KB-[0-9]{3}|FF)$")
-    'KB-000'
+    >>> text_like("^(KB-[0-9]{3}|FF)$"), text_like("^(KB-[0-9]{3}|FF)$", 1)
+    ('KB-000', 'FF')
     """
     try:
-        return _text(_sre.parse(pattern))
+        return _text(_sre.parse(pattern), choice)
     except (_sre.error, OverflowError, RecursionError) as cause:
         raise ValueError("not a pattern that Python reads") from cause
 
 
-def _text(tokens: Any) -> str:
-    return "".join(_piece(str(op), value) for op, value in tokens)
+def _text(tokens: Any, choice: int) -> str:
+    return "".join(_piece(str(op), value, choice) for op, value in tokens)
 
 
-def _piece(op: str, value: Any) -> str:
+def _piece(op: str, value: Any, choice: int) -> str:
     match op:
         case "LITERAL":
             return chr(value)
@@ -130,11 +130,11 @@ def _piece(op: str, value: Any) -> str:
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
             if int(value[0]) > _LONGEST:
                 raise ValueError("too long a text")
-            return _text(value[2]) * int(value[0])
+            return _text(value[2], choice) * int(value[0])
         case "SUBPATTERN":
-            return _text(value[-1])
+            return _text(value[-1], choice)
         case "BRANCH":
-            return _text(value[1][0])
+            return _text(value[1][choice % len(value[1])], choice)
         case _:
             raise ValueError(f"no text can be made for `{op}`")
 
@@ -181,7 +181,7 @@ def _made(schema: Schema, root: Any, full: bool, choice: int, depth: int) -> Any
             return bool(choice % 2)
         case "null":
             return None
-    return _string(flat)
+    return _string(flat, choice)
 
 
 def _kind(flat: Mapping[str, Any], choice: int) -> str:
@@ -234,11 +234,11 @@ def _number(flat: Mapping[str, Any]) -> int | float:
     return ceil(number) if whole else number
 
 
-def _string(flat: Mapping[str, Any]) -> str:
+def _string(flat: Mapping[str, Any], choice: int) -> str:
     text = _SHAPED.get(str(flat.get("format")), "a")
     if isinstance(pattern := flat.get("pattern"), str):
         try:
-            text = text_like(pattern)
+            text = text_like(pattern, choice)
         except ValueError:
             return ""
     text += "a" * min(_LONGEST, max(0, flat.get("minLength", 0) - len(text)))
