@@ -170,6 +170,35 @@ def test_a_branch_more_is_read_back_by_nobody_and_a_branch_less_is_read_by_all()
     holds(found, union("a", "b"), union("a", "b", "c"))
 
 
+def test_an_object_that_names_no_field_may_hold_any() -> None:
+    writer = {"type": "object", "properties": {"extra": {"type": "object"}}}
+    reader = {"type": "object", "properties": {"extra": {"type": "object", "properties": {"a": {"type": "string"}}}}}
+    found = reads(reader, writer)
+    assert [each.pointer for each in found.breaks] == ["/properties/extra/properties/a/type"]
+    holds(found, reader, writer)
+    found = reads({"type": "object", "maxProperties": 1}, {"type": "object"})
+    assert [each.pointer for each in found.breaks] == ["/maxProperties"]
+
+
+def test_of_several_bounds_that_all_hold_the_tightest_counts() -> None:
+    writer = {"type": "array", "maxItems": 9, "allOf": [{"maxItems": 3}, {"maxItems": 5, "minItems": 2}]}
+    assert reads({"type": "array", "maxItems": 3, "minItems": 2}, writer).proven
+    found = reads({"type": "array", "maxItems": 2}, writer)
+    assert len(found.breaks[0].witness) == 3
+    numbers = {"allOf": [{"type": "integer"}, {"exclusiveMinimum": 4}, {"minimum": 2}]}
+    assert reads({"type": "number", "minimum": 5}, numbers).proven
+    assert reads({"type": "number", "minimum": 5.5}, numbers).breaks[0].witness == 5
+
+
+def test_where_exactly_one_branch_may_hold_two_that_overlap_are_not_proven() -> None:
+    reader = {"oneOf": [{"type": "integer", "minimum": 0}, {"type": "integer", "maximum": 10}]}
+    writer = {"type": "integer", "minimum": 5, "maximum": 7}
+    found = reads(reader, writer)
+    assert [each.pointer for each in found.breaks] == ["/oneOf"]
+    holds(found, reader, writer)
+    assert reads(reader, {"type": "integer", "minimum": 11}).open  # true, and not proven
+
+
 def test_what_cannot_be_compared_is_said_to_be_open() -> None:
     old = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^[ab]+$"}}}
     new = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a|b)+$"}}}
