@@ -18,6 +18,7 @@ FAIL, OWED, PASS = Standing.FAIL, Standing.OWED, Standing.PASS
 FINDINGS = {"examined": 0, "what": "rows", "findings": []}
 RAN = {"cases": 60, "ran": 60, "broken": {}, "calls": 60, "traced": 60, "truncated": False}
 NO_FAULT = dict.fromkeys(("unresolved", "fabricated", "misattributed", "spliced"), 0)
+NO_WAY = {"n": 0, "read": 0, "apart": 0, "refused": [], "breaks": [], "open": []}
 EMPTY: Mapping[str, Mapping[str, Any]] = {
     **dict.fromkeys(RULES, FINDINGS),
     "PIN-01": {"pins": []},
@@ -45,6 +46,14 @@ EMPTY: Mapping[str, Mapping[str, Any]] = {
     "SAFE-06": {"queues": []},
     "ACT-05": {"attacks": [], "tasks": [], "unmade": []},
     "EVAL-07": {"cases": 0, "units": 0, "sourceless": [], "faults": [], "profile": None, "keys": [], "uncovered": []},
+    "PRS-03": {
+        "baseline": "sha256:" + "1" * 64,
+        "reader": False,
+        "forward": NO_WAY,
+        "back": NO_WAY,
+        "kept": [],
+        "promised": [],
+    },
     "PRS-01": {"evals": {"ok": 0, "attempted": 0}, "fuzz": {"handled": 0, "n": 0, "missed": []}},
 }
 

@@ -194,3 +194,16 @@ def test_calls_fit_their_schema_and_broken_ones_do_not() -> None:
         for what, call in broken(subject.tool, subject.call):
             assert said.decide(subject.tool.name, call).verdict.value == "deny", what
         assert len(list(attacks(scratch, effects, []))) > 40
+
+
+def test_an_id_that_the_host_binds_to_the_session_is_denied_to_another_tenant_even_when_stamped() -> None:
+    def cross(actions: dict[str, Any]) -> dict[str, bool]:
+        rows = run(actions, "ACT-05")["ACT-05"]["attacks"]
+        return {row["name"]: row["stamped"] for row in rows if row["name"].endswith("the id of another tenant")}
+
+    bound = json.loads(json.dumps(ACTIONS))
+    for action, name in zip(bound["map"], ("order_id", "account_id", "order_id"), strict=True):
+        action.setdefault("allow", {})["when"] = {name: {"same_as_session": "fact.ours"}}
+    assert not all(cross(ACTIONS).values())
+    assert all(cross(bound).values())
+    assert {row["kept"] for row in run(bound, "ACT-05")["ACT-05"]["tasks"]} == {True}  # and nobody's own task is lost

@@ -66,8 +66,13 @@ def main() -> int:
         os.environ.pop("INTERLOCK_KEYS", None)
         guard = Guard.load(EXAMPLE / "interlock.yaml", agent="billing-assistant")
         provider = Provider()
-        with guard.session(tenant="fernhollow", principal="customer-3", roles=["customer"], session_id="s1") as session:
-            session.told({"account_id": ACCOUNT["account_id"]})  # who is signed in, as the app knows
+        facts = {
+            "account_id": ACCOUNT["account_id"]
+        }  # whose account it is about, as the app knows: any other is denied
+        with guard.session(
+            tenant="fernhollow", principal="customer-3", roles=["customer"], session_id="s1", facts=facts
+        ) as session:
+            session.told(facts)
             session.heard("I was charged twice for my invoice. Please send the money back.")
             listed = {
                 "account_id": ACCOUNT["account_id"],

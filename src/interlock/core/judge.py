@@ -348,6 +348,9 @@ _SENTENCES: Mapping[str, str] = {
     "session_calls": "the session has used up its calls",
     "session_seconds": "the session has used up its time",
     "session_tokens": "the session has used up its tokens",
+    "tool_changed": "the tool was offered with another definition than the one that is pinned",
+    "other_owner": "belongs to another tenant",
+    "owner_unknown": "belongs to nobody that the host knows",
     "guard_failed": "the guard could not decide",
 }
 

@@ -24,6 +24,12 @@ class Part(StrEnum):
 TAKES_PROBES = "guard-probes"
 """What an app declares under `app.capabilities` when it hands probes to its answer policy."""
 
+TAKES_TOOL_PROBES = "tool-probes"
+"""What an app declares when its guard judges the tool calls that its model proposes, and its replies hold the decisions."""
+
+READS_STORED = "reads-stored"
+"""What an app declares under `app.capabilities` when it reads a stored output that a request's context carries."""
+
 RUNTIME_PARTS: tuple[Part, ...] = (
     Part.MODEL,
     Part.PROMPT,
@@ -155,6 +161,9 @@ class SchemaPart(_PartSpec):
     output: PathStr
     parser: PathStr | None = None
     reads_stored: tuple[VersionStr, ...] = ()
+    stored: dict[VersionStr, tuple[PathStr, ...]] | None = Field(
+        default=None, description="files of outputs as they were stored, by the version of the schema then (PRS-03)"
+    )
 
 
 class RetrieverPart(_PartSpec):

@@ -10,6 +10,7 @@ from typing import Any
 
 from interlock.core.attack_rules import rule_attacks
 from interlock.core.checks import Limits
+from interlock.core.contract_rules import rule_contract
 from interlock.core.estimate import Clears, Estimate, cases_to_certify, clears, lower_bound, stays_below, upper_bound
 from interlock.core.evidence import Gap
 from interlock.core.people_rules import rule_handoff
@@ -438,7 +439,7 @@ RULES: Mapping[str, Rule] = {
     "EVAL-01": rule_ran, "EVAL-02": rule_critical, "EVAL-03": rule_regression,
     "EVAL-04": rule_judges, "EVAL-05": rule_mutants, "EVAL-06": rule_findings, "EVAL-07": rule_mix,
     "EVAL-08": rule_fallback, "EVAL-09": rule_findings,
-    "PRS-01": rule_parse, "PRS-02": rule_findings,
+    "PRS-01": rule_parse, "PRS-02": rule_findings, "PRS-03": rule_contract,
     "DOM-01": rule_findings, "DOM-02": rule_findings, "DOM-03": rule_findings,
     "ACT-01": rule_findings, "ACT-02": rule_findings, "ACT-03": rule_findings, "ACT-04": rule_findings,
     "ACT-05": rule_attacks, "ACT-06": rule_findings,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from interlock.core.actions import ActionMap
+from interlock.core.actions import ActionMap, ArgumentKind
 from interlock.core.binding import bind
 from interlock.core.decision import Decision, Mode
 from interlock.core.digest import Digest
@@ -24,6 +24,8 @@ from interlock.core.tools import Tool, ToolsFile
 from interlock.core.yaml_text import parse_yaml
 from interlock.ports import Clock, EffectStore, LabelMemory, Signer
 from interlock.sdk.memory import ProcessMemory
+from interlock.sdk.offered import as_mcp
+from interlock.sdk.ownership import Owners
 from interlock.sdk.session import Session, current_session, decide_in
 from interlock.sdk.store import EffectBook
 
@@ -41,13 +43,15 @@ class Guard:
         signer: whose signatures count as approvals; with an open store nobody's do unless it is given.
         clock: the clock of the system by default.
         agent: the identity under which the application acts; it never approves.
+        owners: by name of a control argument, a function that gives the tenant to whom a resource belongs, None where there is none.
+            A call that touches another tenant's is denied, and so is one whose owner cannot be looked up.
         root: the feature's folder.
     """
 
     def __init__(
         self, policy: Policy, *, mode: Mode = "enforce", memory: LabelMemory | None = None, feature: str = "",
         store: EffectStore | str | None = None, signer: Signer | None = None, clock: Clock | None = None, agent: str = "",
-        root: Path | None = None,
+        root: Path | None = None, owners: Owners | None = None,
     ) -> None:  # fmt: skip
         if mode not in {"enforce", "shadow"}:
             raise UsageError(f"there is no mode `{mode}`", hint="`enforce` or `shadow`")
@@ -55,6 +59,11 @@ class Guard:
         self.mode: Mode = mode
         self.memory: LabelMemory = ProcessMemory() if memory is None else memory
         self.feature = feature
+        self.owners: Owners = dict(owners or {})
+        if unused := sorted(self.owners.keys() - _controls(policy)):
+            raise PolicyError(
+                f"no action has a control argument `{unused[0]}`", hint="name the arguments of `owners` as the map does"
+            )
         self.book = EffectBook(
             store, signer=signer, clock=clock, root=root, agent=agent,
             bundle=partial(_bundle_of, root) if root is not None else lambda: policy.digest,
@@ -135,7 +144,7 @@ class Guard:
             )
         except ValueError as cause:
             raise UsageError(str(cause), hint="take it from your authentication") from cause
-        return Session(self.policy, caller, mode or self.mode, self.memory, self.book)
+        return Session(self.policy, caller, mode or self.mode, self.memory, self.book, self.owners)
 
     def decide(self, tool: str, arguments: Any) -> Decision:
         """Judge a call in the current session; outside of one, or in another guard's, it is denied."""
@@ -155,6 +164,16 @@ class Guard:
     def close(self) -> None:
         """Let go of the database."""
         self.book.close()
+
+
+def _controls(policy: Policy) -> set[str]:
+    """The names of all control arguments that a call may have."""
+    found: set[str] = set()
+    for row in policy.table.rows.values():
+        tool = policy.tools.get(row.action.tool)
+        names = (*row.action.args, *(tool.arguments if tool else ()))
+        found |= {name for name in names if row.action.args.get(name, ArgumentKind.CONTROL) is ArgumentKind.CONTROL}
+    return found
 
 
 def _bundle_of(root: Path) -> Digest:
@@ -194,23 +213,9 @@ def _tools(given: Any) -> tuple[Tool, ...]:
     listed = given.get("tools") if isinstance(given, Mapping) else given
     if not isinstance(listed, Iterable) or isinstance(listed, str):
         raise UsageError("the tools are no list", hint="hand over a list of definitions, or a path")
-    made = [each if isinstance(each, Tool) else _mcp(each) for each in listed]
+    made = [each if isinstance(each, Tool) else as_mcp(each) for each in listed]
     plain = [
         each.model_dump(mode="json", by_alias=True, exclude_none=True) if isinstance(each, Tool) else each
         for each in made
     ]
     return _model(ToolsFile, {"tools": plain}, "tools").tools
-
-
-def _mcp(tool: Any) -> Any:
-    """A definition in MCP's shape, from OpenAI's."""
-    if isinstance(tool, Mapping):
-        inner = tool.get("function") if tool.get("type") == "function" and "function" in tool else tool
-        if isinstance(inner, Mapping) and "parameters" in inner and "inputSchema" not in inner:
-            return {
-                "name": inner.get("name"),
-                "description": inner.get("description") or "",
-                "inputSchema": inner["parameters"] or {"type": "object", "properties": {}},
-            }
-        return dict(tool)
-    return tool

@@ -1,6 +1,6 @@
 """One session with an agent: what was said, what its tools returned, and what the guard says of the next call."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar, Token
 from functools import lru_cache
 from threading import RLock
@@ -18,6 +18,8 @@ from interlock.core.provenance import Leaf, OutputLabels, Sources, leaves
 from interlock.core.table import Row
 from interlock.core.yaml_text import parse_rendered
 from interlock.ports import LabelMemory
+from interlock.sdk.offered import CHANGED, changed_tools
+from interlock.sdk.ownership import Owners, owned
 from interlock.sdk.plain import plain
 from interlock.sdk.store import EffectBook
 
@@ -40,13 +42,15 @@ class Session:
     """
 
     def __init__(
-        self, policy: Policy, caller: Caller, mode: Mode, memory: LabelMemory, book: EffectBook
+        self, policy: Policy, caller: Caller, mode: Mode, memory: LabelMemory, book: EffectBook, owners: Owners | None = None
     ) -> None:  # fmt: skip
         self.policy = policy
         self.caller = caller
         self.mode: Mode = mode
         self.memory = memory
         self.book = book
+        self.owners: Owners = owners or {}
+        self.changed: dict[str, tuple[str, ...]] = {}
         self.sources = Sources()
         self.lock = RLock()
         self.calls = self.tokens = self.effects = 0
@@ -77,6 +81,25 @@ class Session:
         """
         with self.lock:
             self.sources.told(plain(value))
+
+    def offered(self, tools: Iterable[Any]) -> Mapping[str, tuple[str, ...]]:
+        """Compare the definitions that the model is shown with those that the bundle pins; call it wherever they arrive.
+
+        A tool whose definition differs is denied from here on, with the code `tool_changed`: what a model has read stays read, so
+        offering the pinned one again changes nothing in this session.
+
+        Args:
+            tools: as MCP's `tools/list` or OpenAI's `tools` have them.
+        Returns: every tool that was ever changed in this session, with what differed.
+        Raises: UsageError where the guard was given no definitions.
+        """
+        if not self.policy.tools:
+            raise UsageError("this guard has no definitions to compare with", hint="give it some: `tools=`")
+        found = changed_tools(self.policy.tools, tools)
+        with self.lock:
+            for name, keys in found.items():
+                self.changed[name] = tuple(dict.fromkeys((*self.changed.get(name, ()), *keys)))
+            return dict(self.changed)
 
     def observed(
         self, tool: str, arguments: Any, result: Any, *, failed: bool = False, effect: bool = True
@@ -214,8 +237,12 @@ class Session:
             with self.lock:
                 if code := self._used_up(number):
                     decision = denied(self.caller, str(tool)[:200], code, self.policy.digest, self.mode)
+                elif self.changed and tool in self.changed:
+                    decision = denied(self.caller, tool, CHANGED, self.policy.digest, self.mode)
                 else:
                     decision = self.policy.decide(self.caller, self.sources, tool, arguments, self.mode)
+            if self.owners:  # outside the lock: the host looks up, and others need not wait for it
+                decision = owned(decision, self.policy, self.owners)
         except Exception:  # noqa: BLE001  # INVARIANT: a guard that cannot decide says deny
             decision = denied(self.caller, str(tool)[:200], "guard_failed", self.policy.digest)
         object.__setattr__(

@@ -166,7 +166,7 @@ def _gap(check: Check, subject: Subject, named: Mapping[str, str], records: Reco
     if check.instrument is None:
         return Gap.INSTRUMENT
     found = find(check, subject, named, records)
-    if again and check.instrument in ("eval", "probe"):
+    if again and check.instrument in ("eval", "probe", "contract"):
         return Gap.STALE
     if found.gap is Gap.METHOD:
         return None  # measuring again would find the same declaration
@@ -252,7 +252,7 @@ async def check(
             done.append(id)
     measurer = measurer_of(desk)
     total = Measured()
-    wanted = [id for id in plan.measure if BY_ID[id].instrument in ("eval", "probe")]
+    wanted = [id for id in plan.measure if BY_ID[id].instrument in ("eval", "probe", "contract")]
     if wanted and desk.locked:
         against = _baselines(desk, environments)
         blocks = _blocks(desk, environments)

@@ -124,6 +124,9 @@ def _claims(manifest: Manifest, document: Document) -> Iterator[_Claim]:
         for role in ROLES.get(part, ()):
             if (path := getattr(spec, role)) is not None:
                 yield _Claim(part, path, document, (*at, role))
+        for version, patterns in (getattr(spec, "stored", None) or {}).items():
+            for index, pattern in enumerate(patterns):
+                yield _Claim(part, pattern, document, (*at, "stored", version, index))
         for key in ("suites", "files"):
             for index, pattern in enumerate(getattr(spec, key, ())):
                 yield _Claim(part, pattern, document, (*at, key, index))

@@ -5,12 +5,22 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import TargetError, UsageError
-from interlock.core.manifest import RUNTIME_PARTS, TAKES_PROBES, Manifest, Part, Price, RunSpec, TargetSpec
+from interlock.core.manifest import (
+    READS_STORED,
+    RUNTIME_PARTS,
+    TAKES_PROBES,
+    TAKES_TOOL_PROBES,
+    Manifest,
+    Part,
+    Price,
+    RunSpec,
+    TargetSpec,
+)
 from interlock.core.suite import Suite, SuiteKind
 from interlock.ports import Attempt, Bench, Chat, LiveChat, Progress, Records, Target, TrialStore
 from interlock.services.calls import NoChat, RecordedChat
@@ -29,8 +39,12 @@ from interlock.services.rerun import full_scope
 from interlock.services.settle import LostRelease
 from interlock.services.shelf import fetch
 
+if TYPE_CHECKING:
+    from interlock.services.tool_probes import Tried
+
 REGRESSION = "EVAL-03"
 FALLBACK = "EVAL-08"
+CONTRACT = "PRS-03"
 SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-01", "SAFE-02", "PRS-01"})
 PROBED = frozenset({"PRS-01", "PRS-02"})
 GUARDED = frozenset({"SAFE-05", "DOM-03"})
@@ -136,6 +150,10 @@ class Measurer:
             from interlock.services.guardrail_probes import probes_for
 
             plans.append(RunPlan(0, 0, len(probes_for(loaded)), 0.0, 0.0))
+        if CONTRACT in checks and baselines and self._reads_stored():
+            from interlock.services.contract import MOST_READ
+
+            plans.append(RunPlan(0, 0, 2 * MOST_READ * len(baselines), 0.0, 0.0))
         costs = [plan.cost_max_usd for plan in plans]
         times = [plan.seconds for plan in plans]
         return RunPlan(
@@ -205,6 +223,10 @@ class Measurer:
                 total = total.plus(spent)
                 row = {**measure_regression(old_run, run, loaded.release.limits), "baseline": digest, **fixed}
                 data.setdefault(REGRESSION, {}).update(dict.fromkeys(environments, row))
+        if CONTRACT in checks:
+            for digest, environments in baselines.items():
+                row = await self._contract(loaded, load_parts(*fetch(self.records, digest)))
+                data.setdefault(CONTRACT, {}).update(dict.fromkeys(environments, row))
         return replace(total, data=data)
 
     async def _baseline(
@@ -411,6 +433,67 @@ class Measurer:
             if live is not None:
                 await live.close()
         return measure_fuzz(probes, safe_path), measure_safe_path(probes, safe_path)
+
+    async def probe_tools(self, loaded: Loaded) -> "tuple[Tried, ...] | None":
+        """Calls that nobody may make, proposed in the app's own path; None where the app declares none that can be reached."""
+        from interlock.services.tool_probes import try_tool_probes
+
+        cases = probe_cases(self.suites(loaded), most=1)
+        declared = TAKES_TOOL_PROBES in self.manifest.app.capabilities
+        if not declared or self.manifest.target.kind not in ASKS_HERE or not cases:
+            return None
+        root = self.bench.assemble(loaded.bundle, loaded.tree)
+        target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
+        chat = self._chat(loaded, self._run_id({"tools": loaded.bundle.digest, "app": self.app}, {}, ()), live)
+        try:
+            return await try_tool_probes(
+                loaded, cases[0], root=root, target=target, chat=chat, timeout_s=self.manifest.run.timeout_s
+            )
+        finally:
+            await target.close()
+            if live is not None:
+                await live.close()
+
+    def _reads_stored(self) -> bool:
+        """Whether the app says that it reads stored outputs itself; else its schema says what it would read."""
+        return self.manifest.target.kind in HAS_APP and READS_STORED in self.manifest.app.capabilities
+
+    async def _contract(self, loaded: Loaded, old: Loaded) -> Mapping[str, Any]:
+        """What this bundle and the one that is live stored, each read by the other; nothing is asked of a model."""
+        from interlock.services.contract import app_reader, measure_contract, stored_outputs
+
+        made, stored = (
+            stored_outputs(self.records.trials, self._all_keys(each, (*self.suites(loaded), *self.suites(old))))
+            for each in (loaded.bundle, old.bundle)
+        )
+        case = next((case for suite in self.suites(loaded) for case in suite.cases), None)
+        if not self._reads_stored() or case is None:
+            return await measure_contract(loaded, old, made=made, stored=stored, reader=None, back_reader=None)
+        target = self.bench.target(self._spec(loaded.bundle))
+        try:
+            readers = [
+                app_reader(
+                    target,
+                    case,
+                    self.bench.assemble(each.bundle, each.tree),
+                    each.output_schema,
+                    self.manifest.run.timeout_s,
+                )
+                for each in (loaded, old)
+            ]
+            return await measure_contract(
+                loaded, old, made=made, stored=stored, reader=readers[0], back_reader=readers[1]
+            )
+        finally:
+            await target.close()
+
+    def _all_keys(self, bundle: Bundle, suites: Sequence[Suite]) -> set[Digest]:
+        """The names of all trials of a bundle on these suites, with every app build that it was evaluated with."""
+        from interlock.services.contract import apps_of
+
+        upstream, repeats = self.upstream(bundle), self.manifest.run.repeats
+        apps = apps_of(self.records, bundle, self.app)
+        return {key for app in apps for key in trial_keys(suites, {**upstream, "app": app}, repeats)}
 
     def _takes_probes(self) -> bool:
         """Whether the app says that it hands probes to its policy; one that does not is not asked, and not paid for."""

@@ -16,6 +16,7 @@ _HOW = {
     "static": "read from files",
     "ledger": "read from the ledger",
     "eval": "suites are run through the app",
+    "contract": "stored outputs before the other version's schema or the app, and both schemas compared",
     "probe": "the app gets malformed model outputs",
     "drill": "a rehearsal by real people and real systems (`interlock drill`)",
     "attack": "the guard is attacked on a scratch store (`interlock guard test`)",

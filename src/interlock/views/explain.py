@@ -11,6 +11,7 @@ _HOW = {
     "static": "read from the bundle's files, offline, at every `interlock check`",
     "ledger": "read from the ledger of this project, at every `interlock check`",
     "eval": "the suites are run through the app; unchanged cases are reused",
+    "contract": "outputs that this bundle and the live one stored are read by the other's schema, or by the app",
     "probe": "the app is called with model outputs that are malformed on purpose",
     "drill": "a rehearsal: what is sent is real, and a person answers",
     "attack": "the guard is attacked with calls made from the action map and the tools, on a scratch store; nothing real is called",

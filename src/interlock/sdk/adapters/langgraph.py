@@ -10,27 +10,31 @@ result of the same effect.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from langchain_core.messages import ToolMessage
 from langgraph.types import interrupt
 
 from interlock.core.errors import EffectError, NeedsApproval
-from interlock.sdk.adapters.refusal import refusal, session_of
+from interlock.sdk.adapters.refusal import offer, refusal, session_of
 from interlock.sdk.guard import Guard
 from interlock.sdk.plain import plain
 
 
-def tool_node(guard: Guard, tools: Mapping[str, Callable[..., Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def tool_node(
+    guard: Guard, tools: Mapping[str, Callable[..., Any]], *, offered: Callable[[], Iterable[Any]] | None = None
+) -> Callable[[dict[str, Any]], dict[str, Any]]:  # fmt: skip
     """A node for a graph whose state has `messages`: every call of the last message that may run runs, then it pauses once for
     all that wait, and after that the rest is answered as it then stands.
 
     Args:
         tools: by name, plain functions.
+        offered: gives the definitions that are bound to the model now; one that is not the pinned one denies its tool.
     """
 
     def node(state: dict[str, Any]) -> dict[str, Any]:
+        offer(guard, offered() if offered is not None else None)
         answers: dict[str, str] = {}
         held: list[dict[str, Any]] = []
         questions: list[dict[str, Any]] = []

@@ -19,15 +19,16 @@ from agents.items import ToolApprovalItem
 from agents.tool_context import ToolContext
 
 from interlock.core.errors import EffectError, NeedsApproval, UsageError
-from interlock.sdk.adapters.refusal import refusal, session_of
+from interlock.sdk.adapters.refusal import definition, offer, refusal, session_of
 from interlock.sdk.guard import Guard
 
 
-def guarded(guard: Guard, functions: Iterable[Callable[..., Any]]) -> list[FunctionTool]:
+def guarded(guard: Guard, functions: Iterable[Callable[..., Any]], *, pinned: bool = False) -> list[FunctionTool]:
     """Tools whose calls go through the guard.
 
     Args:
         functions: plain ones, not yet tools. A tool that the SDK made turns errors into text, and so would pass for done.
+        pinned: the SDK's own definitions have to be those of the bundle; a tool with another one is denied.
     Raises: UsageError for what is no plain function, also for tools that run elsewhere, out of the guard's reach.
     """
     made = []
@@ -38,12 +39,16 @@ def guarded(guard: Guard, functions: Iterable[Callable[..., Any]]) -> list[Funct
                 hint="hand over the function itself, without `function_tool`",
             )
         # INVARIANT: what fails must raise, so that its outcome is not taken for done.
-        made.append(_guarded(guard, function_tool(function, failure_error_function=None)))
+        made.append(_guarded(guard, function_tool(function, failure_error_function=None), pinned))
     return made
 
 
-def _guarded(guard: Guard, tool: FunctionTool) -> FunctionTool:
+def _guarded(guard: Guard, tool: FunctionTool, pinned: bool) -> FunctionTool:
+    def shown() -> None:
+        offer(guard, [definition(tool.name, tool.description, tool.params_json_schema)] if pinned else None)
+
     async def needs_approval(context: RunContextWrapper[Any], arguments: dict[str, Any], call_id: str) -> bool:
+        shown()
         try:
             return await asyncio.to_thread(session_of(guard).ask, tool.name, arguments) is not None
         except EffectError:
@@ -53,6 +58,7 @@ def _guarded(guard: Guard, tool: FunctionTool) -> FunctionTool:
         async def run(**given: Any) -> Any:
             return await tool.on_invoke_tool(context, json.dumps(given))
 
+        shown()
         try:
             return await session_of(guard).acall(tool.name, arguments, run=run)
         except EffectError as error:  # also of a call that the loop let through and nobody approved here

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interlock.core.errors import EffectError, NeedsApproval
-from interlock.sdk.adapters.refusal import refusal, session_of
+from interlock.sdk.adapters.refusal import offer, refusal, session_of
 from interlock.sdk.guard import Guard
 from interlock.sdk.plain import plain
 from interlock.sdk.run import is_async
@@ -49,10 +49,11 @@ class Turn:
     messages: tuple[dict[str, Any], ...]
     waiting: Mapping[str, NeedsApproval]
     held: tuple[Proposed, ...] = ()
+    offered: tuple[Any, ...] | None = None
 
     def again(self) -> "Turn":
         """The calls that waited, tried again; in a session of the same tenant, person and id."""
-        return _answered(self.guard, self.held, self.tools)
+        return _answered(self.guard, self.held, self.tools, self.offered)
 
     def refused(self) -> "Turn":
         """The calls that waited, answered with that: for a loop that cannot pause."""
@@ -60,15 +61,19 @@ class Turn:
         return Turn(self.guard, self.tools, told, {})
 
 
-def answer_calls(guard: Guard, calls: Iterable[Any] | None, tools: Tools) -> Turn:
+def answer_calls(
+    guard: Guard, calls: Iterable[Any] | None, tools: Tools, *, offered: Iterable[Any] | None = None
+) -> Turn:  # fmt: skip
     """Judge and make the calls of one reply, in the current session.
 
     Args:
         calls: `message.tool_calls`, or `response.output`, of which everything but function calls is passed over.
         tools: by name. A name that is not among them is denied, whatever the map says.
+        offered: the `tools` of the request: a definition that is not the pinned one denies its tool; see `Session.offered`.
     Raises: what a tool raised that changed nothing. TypeError for an async tool: `guard.tool` and your own loop await those.
     """
-    return _answered(guard, tuple(filter(None, map(_proposed, calls or ()))), tools)
+    shown = None if offered is None else tuple(offered)
+    return _answered(guard, tuple(filter(None, map(_proposed, calls or ()))), tools, shown)
 
 
 def _proposed(call: Any) -> Proposed | None:
@@ -79,8 +84,9 @@ def _proposed(call: Any) -> Proposed | None:
     return Proposed(said["id"], inner["name"], inner["arguments"], False) if isinstance(inner, dict) else None
 
 
-def _answered(guard: Guard, calls: tuple[Proposed, ...], tools: Tools) -> Turn:
+def _answered(guard: Guard, calls: tuple[Proposed, ...], tools: Tools, offered: tuple[Any, ...] | None) -> Turn:
     messages, waiting, held = [], {}, []
+    offer(guard, offered)
     for call in calls:
         run = tools.get(call.name, _absent)
         if is_async(run):
@@ -95,7 +101,7 @@ def _answered(guard: Guard, calls: tuple[Proposed, ...], tools: Tools) -> Turn:
             messages.append(call.message(refusal(error)))
         else:
             messages.append(call.message(result if isinstance(result, str) else json.dumps(plain(result))))
-    return Turn(guard, tools, tuple(messages), waiting, tuple(held))
+    return Turn(guard, tools, tuple(messages), waiting, tuple(held), offered)
 
 
 def _absent(**_: Any) -> None:

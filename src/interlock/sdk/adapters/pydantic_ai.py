@@ -15,16 +15,29 @@ from pydantic_ai import ApprovalRequired, DeferredToolRequests, DeferredToolResu
 from pydantic_ai.toolsets import ToolsetTool, WrapperToolset
 
 from interlock.core.errors import EffectError, NeedsApproval
-from interlock.sdk.adapters.refusal import refusal, session_of
+from interlock.sdk.adapters.refusal import definition, offer, refusal, session_of
 from interlock.sdk.guard import Guard
 from interlock.sdk.plain import plain
 
 
 @dataclass
 class GuardedToolset(WrapperToolset[Any]):
-    """The tools of another toolset; each call goes through the guard, in the current session."""
+    """The tools of another toolset; each call goes through the guard, in the current session.
+
+    pinned: the definitions that the toolset gives, at every step, have to be those of the bundle; a tool with another one is denied.
+    Use it for toolsets of others, such as an MCP server's.
+    """
 
     guard: Guard
+    pinned: bool = False
+
+    async def get_tools(self, ctx: RunContext[Any]) -> dict[str, ToolsetTool[Any]]:
+        """The tools as the model is shown them."""
+        tools: dict[str, ToolsetTool[Any]] = await super().get_tools(ctx)
+        if self.pinned:
+            said = (each.tool_def for each in tools.values())
+            offer(self.guard, [definition(each.name, each.description, each.parameters_json_schema) for each in said])
+        return tools
 
     async def call_tool(
         self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]

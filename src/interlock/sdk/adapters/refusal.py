@@ -1,6 +1,9 @@
 """What a model is told of a call that was not made, in the guard's own words and nobody else's."""
 
 import json
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
 from interlock.core.errors import Denied, EffectError, InProgress, NeedsApproval, OutcomeUnknown
 from interlock.sdk.guard import Guard
@@ -22,6 +25,18 @@ def refusal(error: EffectError) -> str:
         said["approval"] = error.approval
     said["message"] = error.message
     return json.dumps(said, ensure_ascii=False)
+
+
+def offer(guard: Guard, tools: Iterable[Any] | None) -> None:
+    """Tell the current session which definitions the model was shown; outside of one every call is denied anyway."""
+    if tools is not None:
+        with suppress(Denied):
+            session_of(guard).offered(tools)
+
+
+def definition(name: str, description: str | None, parameters: Any) -> dict[str, Any]:
+    """What a model is shown of a tool, in OpenAI's shape."""
+    return {"type": "function", "function": {"name": name, "description": description or "", "parameters": parameters}}
 
 
 def session_of(guard: Guard) -> Session:

@@ -118,7 +118,8 @@ class _On:
         if not self.subject.controls:
             return None
         self.scratch.session(self.subject, self.scratch.tenant(), told=self.subject.call)
-        return self._made(self.scratch.session(self.subject, self.scratch.tenant()), self.subject.call, stamp)
+        theirs = self.scratch.session(self.subject, self.scratch.tenant(), stranger=True)
+        return self._made(theirs, self.subject.call, stamp)
 
     def other_session(self, stamp: bool) -> bool | None:
         """A yes that one tenant got, used by another."""

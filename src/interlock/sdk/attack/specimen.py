@@ -83,6 +83,11 @@ def calls(action: Action, tool: Tool, session: Mapping[str, str], seed: int) -> 
             yield made
 
 
+def sample(tool: Tool, argument: str, seed: int) -> Any:
+    """A value that fits one argument of a tool; another one for another seed, where there is another."""
+    return _value(argument, _properties(tool).get(argument, {}), tool.inputSchema, None, {}, seed, seed)
+
+
 def _properties(tool: Tool) -> Mapping[str, Any]:
     found = tool.inputSchema.get("properties")
     return found if isinstance(found, Mapping) else {}

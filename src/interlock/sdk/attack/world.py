@@ -19,7 +19,7 @@ from interlock.core.table import Row
 from interlock.core.terms import CallVerdict
 from interlock.core.tools import Tool
 from interlock.ports import EffectStore
-from interlock.sdk.attack.specimen import calls
+from interlock.sdk.attack.specimen import calls, sample
 from interlock.sdk.guard import Guard
 from interlock.sdk.session import Session
 from interlock.services.effect_people import approve_effect
@@ -87,13 +87,16 @@ class Scratch:
 
     def session(
         self, subject: Subject | None, tenant: str, *, asked: bool = True, told: Mapping[str, Any] | None = None,
-        principal: str = REQUESTER, guard: Guard | None = None, id: str = "s1",
+        principal: str = REQUESTER, guard: Guard | None = None, id: str = "s1", stranger: bool = False,
     ) -> Session:  # fmt: skip
-        """A session of somebody who may do it, who asks for it or for something else, and says these values."""
+        """A session of somebody who may do it, who asks for it or for something else, and says these values.
+
+        stranger: the host gives the session other facts than all the others, such as another account.
+        """
         row = subject.row if subject else None
         roles = row.action.allow.roles or () if row else ()
         made = (guard or self.guard).session(
-            tenant=tenant, principal=principal, session_id=id, roles=roles, facts=self._facts(row)
+            tenant=tenant, principal=principal, session_id=id, roles=roles, facts=self._facts(row, int(stranger))
         )
         made.heard(" ".join(row.phrases[0]) if row and asked and row.phrases else "what are your opening hours?")
         if told:
@@ -161,10 +164,19 @@ class Scratch:
             return False
         return True
 
-    def _facts(self, row: Row | None) -> dict[str, str]:
-        conditions = row.action.allow.when.values() if row else ()
-        named = [each.same_as_session for each in conditions if each.same_as_session]
-        return {name.removeprefix("fact."): f"own-{name[5:]}" for name in named if name.startswith("fact.")}
+    def _facts(self, row: Row | None, seed: int = 0) -> dict[str, str]:
+        """What the host says of a session: values that fit the arguments which have to be the same."""
+        if row is None:
+            return {}
+        tool = self.policy.tools.get(row.action.tool)
+        found = {}
+        for argument, condition in row.action.allow.when.items():
+            said = condition.same_as_session
+            if said is not None and said.startswith("fact."):
+                name = said.removeprefix("fact.")
+                made = None if tool is None else sample(tool, argument, seed)
+                found[name] = made if isinstance(made, str) else f"own-{name}" + "-other" * seed
+        return found
 
 
 def subjects(scratch: Scratch, *, effects: bool) -> tuple[list[Subject], list[str]]:
