@@ -332,8 +332,7 @@ class AnswerJudge:
 
     def _weigh_free(self, text: str, shelf: Shelf, occasion: Occasion, cited: set[str] | None) -> Weighed | None:
         """A sentence outside the statements; None where it states nothing."""
-        words = folded_words(text)
-        if len(words) < _FILLER and not any(map(_has_digit, words)) and not DENIALS.intersection(words):
+        if self._says_nothing(text):
             return None
         usable = tuple(source for source in shelf.sources if cited is None or source.doc_id in cited)
         fit = tuple(source for source in usable if not any(self._fitness(text, (source,), occasion)))
@@ -418,9 +417,15 @@ class AnswerJudge:
                 continue
             for text in (*known, *frames):
                 rest = rest.replace(text, " ")
-            words = folded_words(rest)
-            if len(words) >= _FILLER or DENIALS.intersection(words) or any(map(_has_digit, words)):
+            if not self._says_nothing(rest):
                 yield sentence
+
+    def _says_nothing(self, text: str) -> bool:
+        """Whether a text is too short to state anything: no figure, no denial, and no action that it says is done."""
+        words = folded_words(text)
+        if len(words) >= _FILLER or DENIALS.intersection(words) or any(map(_has_digit, words)):
+            return False
+        return next(commitments(text, self.done_phrases), None) is None
 
     def _frames(self, lang: str) -> tuple[str, ...]:
         base = lang.replace("_", "-").split("-")[0]

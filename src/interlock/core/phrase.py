@@ -23,6 +23,8 @@ def folded_words(text: str) -> list[str]:
 
 
 def _folded(text: str) -> str:
+    if text.isascii():  # nothing to normalise, and no accent or invisible character that Unicode knows as one
+        return text.lower().translate(_APOSTROPHES)
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     kept = "".join(c for c in plain if unicodedata.category(c) not in {"Mn", "Cf"})
     return kept.translate(_APOSTROPHES)
