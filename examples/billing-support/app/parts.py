@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interlock import Answers
 from ruamel.yaml import YAML
+
+from interlock import Answers
 
 from .policy import read_policy
 from .search import Article, Index, Terms

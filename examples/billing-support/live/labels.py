@@ -23,7 +23,9 @@ RECORDINGS = Path(__file__).resolve().parents[1] / "recordings"
 
 def recorded() -> dict[str, dict[str, Any]]:
     """Every recorded completion, by key."""
-    lines = (line for path in sorted(RECORDINGS.glob("bundle-*.jsonl")) for line in path.read_text("utf-8").splitlines())
+    lines = (
+        line for path in sorted(RECORDINGS.glob("bundle-*.jsonl")) for line in path.read_text("utf-8").splitlines()
+    )
     return {call["key"]: call["response"] for call in map(json.loads, lines) if "key" in call}
 
 
@@ -91,11 +93,16 @@ def main() -> None:
     header = json.loads((RECORDINGS / "bundle-2.jsonl").open(encoding="utf-8").readline())
     rows = asyncio.run(answers(options.root.resolve(), options.cases, f"sha256:{header['weights_sha256']}"))
     if options.sample is not None:
-        rows = sorted(sorted(rows, key=lambda one: sha256(one["id"].encode()).digest())[: options.sample], key=lambda one: one["id"])
+        rows = sorted(
+            sorted(rows, key=lambda one: sha256(one["id"].encode()).digest())[: options.sample],
+            key=lambda one: one["id"],
+        )
     lines = options.output.read_text("utf-8").splitlines() if options.output.exists() else []
     found = labelled(rows, [json.loads(line) for line in lines])
     options.output.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in found), "utf-8")
-    print(", ".join(f"{n} {label}" for label, n in sorted(Counter(one.get("label", "no label") for one in found).items())))
+    print(
+        ", ".join(f"{n} {label}" for label, n in sorted(Counter(one.get("label", "no label") for one in found).items()))
+    )
 
 
 if __name__ == "__main__":

@@ -3,12 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from unicodedata import normalize
 
 from interlock.core.glossary import Glossary
 from interlock.core.lexicon import NEGATIONS
-from interlock.core.phrase import folded_words, spoken
+from interlock.core.phrase import folded_words, spoken, whole_words
 from interlock.core.words import sentences
 
 DENIALS = frozenset(word for form in NEGATIONS for word in folded_words(form))
@@ -112,17 +110,8 @@ def commitments(text: str, phrases: Mapping[str, Sequence[str]]) -> Iterator[Com
 _CONDITIONS = [[word] for word in sorted(_NOT_YET)]
 
 
-@lru_cache(maxsize=8192)
-def _whole(phrase: str) -> frozenset[str]:
-    """The words of a phrase that stand in it whole: a text without one of them does not speak it."""
-    return frozenset(folded_words(_OPEN.sub(" ", normalize("NFKC", phrase))))
-
-
-_OPEN = re.compile(r"[^\W\s]*\*|\.\.\.")
-
-
 def _claimed(phrase: str, words: list[str]) -> bool:
-    if not _whole(phrase).issubset(words):
+    if not whole_words(phrase) <= frozenset(words):
         return False
     begin = 0
     own = set(folded_words(phrase))

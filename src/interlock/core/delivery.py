@@ -17,7 +17,7 @@ from interlock.core.answer import AnswerPolicy, EvidencePolicy, wording_for
 from interlock.core.citations import Cite, CiteFault, normalised
 from interlock.core.commitment import DENIALS, commitments
 from interlock.core.guard_probe import CANARY
-from interlock.core.phrase import folded_words, spoken
+from interlock.core.phrase import folded_words, spoken, whole_words
 from interlock.core.retrieved import Shelf, Source
 from interlock.core.words import sentences
 
@@ -464,13 +464,15 @@ class AnswerJudge:
         return self._instead(occasion, findings, statements, escalates="low_evidence_twice" if twice else "")
 
     def _called_for(self, occasion: Occasion) -> str:
-        """The first rule that the question meets: rules with words before the others, each in file order."""
-        words, base = folded_words(occasion.asked), occasion.lang.replace("_", "-").split("-")[0]
-        rules = self.policy.escalate.rules
+        """The first rule that the question meets: rules with words before the others, each in file order.
+
+        The words of every language count: a session says which language it has, and a person may write another.
+        """
+        words, rules = folded_words(occasion.asked), self.policy.escalate.rules
+        own = frozenset(words)
         for rule in rules:
-            by_lang = rule.when.words or {}
-            for phrase in (*by_lang.get(occasion.lang, ()), *by_lang.get(base, ())):
-                if spoken(phrase, words) is not None:
+            for phrases in (rule.when.words or {}).values():
+                if any(whole_words(phrase) <= own and spoken(phrase, words) is not None for phrase in phrases):
                     return rule.id
         for rule in rules:
             if (occasion.slice and occasion.slice in rule.when.slices) or (
