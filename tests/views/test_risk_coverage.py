@@ -1,6 +1,7 @@
 """The plot of what an evidence rule bought says in words and numbers what it draws, and compares like with like."""
 
 import re
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -90,7 +91,7 @@ def test_names_of_points_that_lie_together_do_not_lie_on_each_other() -> None:
     texts = re.findall(r'<text[^>]* y="([\d.]+)">(?:this: )?bundle', str(bought_plot(Bought(rows, 0.1))))
     heights = sorted(map(float, texts))
     assert len(heights) == 3
-    assert all(later - earlier >= 12 for earlier, later in zip(heights, heights[1:], strict=False))
+    assert all(later - earlier >= 12 for earlier, later in pairwise(heights))
 
 
 def test_the_page_shows_plot_and_table_without_a_script(bought: Bought, verdict: Verdict) -> None:

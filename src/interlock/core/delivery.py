@@ -28,6 +28,8 @@ MAX_CITES = 2_000
 MAX_SOURCES = 1_000
 _FILLER = 3
 """Fewer words than this, without a digit, state nothing."""
+_FILLER_CHARACTERS = 80
+"""A text of more characters states something, however few words it seems to have."""
 LAST_WORDS = "I cannot answer this reliably. Please ask for a person."
 """What is said where the policy has no wording at all; SAFE-07 fails before that can happen in production."""
 
@@ -423,7 +425,7 @@ class AnswerJudge:
     def _says_nothing(self, text: str) -> bool:
         """Whether a text is too short to state anything: no figure, no denial, and no action that it says is done."""
         words = folded_words(text)
-        if len(words) >= _FILLER or DENIALS.intersection(words) or any(map(_has_digit, words)):
+        if len(words) >= _FILLER or len(text) > _FILLER_CHARACTERS or DENIALS.intersection(words) or any(map(_has_digit, words)):
             return False
         return next(commitments(text, self.done_phrases), None) is None
 
