@@ -143,17 +143,15 @@ def rehearse(root: Path, capture: pytest.CaptureFixture[str]) -> dict[str, Any]:
 @pytest.fixture
 def labels_module(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.syspath_prepend(str(EXAMPLE / "live"))
-    monkeypatch.setitem(sys.modules, "serve", ModuleType("serve"))  # it asks no model, so nothing is served
-    forget(monkeypatch)
+    forget()
     yield importlib.import_module("labels")
-    for name in ("labels", "record"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    forget(monkeypatch)
+    forget()
 
 
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name == "app" or name.startswith("app.")]:
-        monkeypatch.delitem(sys.modules, name)
+def forget() -> None:
+    """Other tests load modules of these names from elsewhere."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("app", "labels", "record", "serve")]:
+        del sys.modules[name]
 
 
 def rows_of(name: str) -> list[dict[str, Any]]:
@@ -217,7 +215,7 @@ class Writes:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.syspath_prepend(str(EXAMPLE))
-    forget(monkeypatch)
+    forget()
 
     async def ask(root: Path, text: str, model: str, **context: Any) -> dict[str, Any]:
         answer = importlib.import_module("app.assistant").answer
@@ -226,7 +224,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         return reply
 
     yield ask
-    forget(monkeypatch)
+    forget()
 
 
 def codes(reply: dict[str, Any]) -> set[str]:
