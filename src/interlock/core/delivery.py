@@ -425,7 +425,12 @@ class AnswerJudge:
     def _says_nothing(self, text: str) -> bool:
         """Whether a text is too short to state anything: no figure, no denial, and no action that it says is done."""
         words = folded_words(text)
-        if len(words) >= _FILLER or len(text) > _FILLER_CHARACTERS or DENIALS.intersection(words) or any(map(_has_digit, words)):
+        if (
+            len(words) >= _FILLER
+            or len(text) > _FILLER_CHARACTERS
+            or DENIALS.intersection(words)
+            or any(map(_has_digit, words))
+        ):
             return False
         return next(commitments(text, self.done_phrases), None) is None
 
