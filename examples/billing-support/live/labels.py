@@ -40,7 +40,7 @@ def requests(paths: list[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def row(case: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> dict[str, Any]:
     """One delivered answer: what it states, and the documents that were cited, or retrieved where a model wrote it."""
-    stated = " ".join(claim["text"] for claim in reply["claims"])
+    stated = " ".join(claim["text"] for claim in reply["claims"]) or reply["text"]
     cited = list(dict.fromkeys(cite["doc_id"] for claim in reply["claims"] for cite in claim["cites"]))
     written = reply["intent"] is None
     kept = [document for document in reply["retrieved"] if written or document["doc_id"] in cited]
@@ -51,7 +51,7 @@ def row(case: str, request: Mapping[str, Any], reply: Mapping[str, Any]) -> dict
         "response": stated,
         "context": [{"id": document["doc_id"], "text": document["text"]} for document in kept],
         "slice": reply["intent"] or "",
-        "doc_id": cited[0],
+        "doc_id": cited[0] if cited else case,
     }
 
 

@@ -172,7 +172,6 @@ class Keyring:
         Raises: UntrustedKey when there is no such key here, ExpiredKey, NotCanonical.
         """
         from securesystemslib.dsse import Envelope
-
         name = name or self._actor or self._only_name()
         try:
             signer = self._signer(self._private(name))
