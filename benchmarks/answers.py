@@ -17,7 +17,10 @@ from typing import Any
 
 from benchmarks.figure import Figure, machine
 from benchmarks.work import Work
+from interlock import Answers
+from interlock.core.answer import AnswerPolicy
 from interlock.core.answerability import answerable
+from interlock.core.delivery import AnswerJudge, Delivered
 from interlock.core.estimate import clopper_pearson
 from interlock.core.quantities import quantities
 from interlock.core.ranking import auroc
@@ -29,12 +32,14 @@ from interlock.core.words import clean, sentences, words
 from interlock.scorers.support import Embedded
 from interlock.services.answer_evaluation import Evaluation
 from interlock.services.answer_rows import read_answers, score_row
+from interlock.services.weighing import weigh_lexically
 
 ANSWERS, LABELS = 300, 10_000
 
 
 def measure(work: Work) -> list[Figure]:
-    """CPU milliseconds of an answer of 5 claims over 10 passages, p50 and p99; seconds to calibrate on 10,000 labels."""
+    """CPU milliseconds of an answer of 5 claims over 10 passages, p50 and p99: its evidence alone, and the whole policy with it; seconds
+    to calibrate on 10,000 labels."""
     rows = _made_labels(LABELS)
     seconds = []
     for _ in range(3):
@@ -48,6 +53,13 @@ def measure(work: Work) -> list[Figure]:
             Figure(f"evidence, 5 claims, 10 {name}: p50", "CPU ms", (at[len(at) // 2],)),
             Figure(f"evidence, 5 claims, 10 {name}: p99", "CPU ms", (at[int(0.99 * len(at))],)),
         ]
+        judged = sorted(_policy_speeds(ANSWERS, again=again))
+        figures += [
+            Figure(f"policy and evidence, 5 cited claims, 10 {name}: p50", "CPU ms", (judged[len(judged) // 2],)),
+            Figure(
+                f"policy and evidence, 5 cited claims, 10 {name}: p99", "CPU ms", (judged[int(0.99 * len(judged))],)
+            ),
+        ]
     return [
         *figures,
         Figure(f"calibration on {LABELS:,} labels, 7 slices", "s", tuple(seconds), 5.0),
@@ -57,6 +69,46 @@ def measure(work: Work) -> list[Figure]:
 def _speeds(n: int, *, again: bool = False) -> list[float]:
     """Ten passages of about 110 words in made-up text, an answer of five sentences out of them, one figure changed; `again`: out of a stock
     of 40 passages that were read before."""
+    took = []
+    for said, texts in _made_answers(n, again=again):
+        passages = [Passage(str(at), text) for at, text in enumerate(texts)]
+        start = time.process_time()
+        score_answer(" ".join(said), Sources(passages), question=QUESTION)
+        took.append(1000 * (time.process_time() - start))
+    return took
+
+
+def _policy_speeds(n: int, *, again: bool = False) -> list[float]:
+    """The same answers through the SDK: shape, citations, evidence, commitments, verdict. Each claim cites its passage; the claim with the
+    changed figure quotes what stands there."""
+    policy = AnswerPolicy.model_validate({
+        "answers": 1, "evidence": {"threshold": 0.8, "min_sources": 1, "must_cite": True}, "abstain": {},
+        "escalate": {"queue": "people"},
+    })  # fmt: skip
+    answers = Answers(AnswerJudge(policy, {"refund.issue": ("issued your refund", "refund … issued")}, weigh_lexically))
+    took, delivered = [], 0
+    for said, texts in _made_answers(n, again=again):
+        sources = [{"doc_id": str(at), "text": text} for at, text in enumerate(texts)]
+        claims = [
+            {"text": one, "cites": [{"doc_id": str(at), "quote": one if one in texts[at] else one.split(" costs ")[0]}]}
+            for at, one in enumerate(said)
+        ]
+        with answers.interaction() as talk:
+            talk.heard(QUESTION)
+            start = time.process_time()
+            judged = talk.answer({"text": " ".join(said), "claims": claims}, sources=sources)
+            took.append(1000 * (time.process_time() - start))
+        delivered += isinstance(judged, Delivered)
+    if delivered == n:
+        raise AssertionError("an answer with a changed figure was delivered: nothing was measured")
+    return took
+
+
+QUESTION = "How much does it cost, and until when?"
+
+
+def _made_answers(n: int, *, again: bool) -> Iterator[tuple[list[str], list[str]]]:
+    """Five sentences of which one figure is changed, and the ten passages that they come from."""
     chance = random.Random(5)
     stock = [
         f"{a}{b}"
@@ -66,15 +118,10 @@ def _speeds(n: int, *, again: bool = False) -> list[float]:
     kept = [[_sentence(chance, stock) for _ in range(9)] for _ in range(40)]
     for lines in kept if again else ():
         Sources([Passage("", " ".join(lines))])
-    took = []
     for _ in range(n):
         texts = chance.sample(kept, 10) if again else [[_sentence(chance, stock) for _ in range(9)] for _ in range(10)]
-        said = " ".join(chance.choice(texts[at]) for at in range(5)).replace("1", "7", 1)
-        passages = [Passage(str(at), " ".join(lines)) for at, lines in enumerate(texts)]
-        start = time.process_time()
-        score_answer(said, Sources(passages), question="How much does it cost, and until when?")
-        took.append(1000 * (time.process_time() - start))
-    return took
+        said = "\n".join(chance.choice(texts[at]) for at in range(5)).replace("1", "7", 1).split("\n")
+        yield said, [" ".join(lines) for lines in texts]
 
 
 def _sentence(chance: random.Random, stock: Sequence[str]) -> str:
@@ -106,9 +153,10 @@ def main() -> int:
     for table in tables:
         print("\n".join(table(folder)) + "\n")
     for name, again in (("seen for the first time", False), ("seen before", True)):
-        at = sorted(_speeds(ANSWERS, again=again))
-        p50, p99 = at[len(at) // 2], at[int(0.99 * len(at))]
-        print(f"An answer of 5 claims over 10 passages {name}: p50 {p50:.1f}, p99 {p99:.1f} CPU ms (n {len(at)}).")
+        for what, speeds in (("evidence alone", _speeds), ("policy and evidence", _policy_speeds)):
+            at = sorted(speeds(ANSWERS, again=again))
+            p50, p99 = at[len(at) // 2], at[int(0.99 * len(at))]
+            print(f"5 claims over 10 passages {name}, {what}: p50 {p50:.1f}, p99 {p99:.1f} CPU ms (n {len(at)}).")
     return 0
 
 

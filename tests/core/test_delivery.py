@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.core import delivery
-from interlock.core.answer import AnswerPolicy
+from interlock.core.answer import AnswerPolicy, EscalationRule
 from interlock.core.binding import bind
 from interlock.core.citations import Cite
 from interlock.core.delivery import (
@@ -179,6 +179,39 @@ def test_a_rule_of_the_question_goes_before_any_answer() -> None:
     assert isinstance(JUDGE.judge(answer(HOLDS), OURS, occasion(slice="disputes")), Escalated)
     by_intent = JUDGE.judge(answer(HOLDS), OURS, occasion(intent="account_security"))
     assert isinstance(by_intent, Escalated)
+
+
+def test_a_rule_hears_the_words_of_every_language() -> None:
+    rule = {
+        "id": "lock",
+        "when": {"words": {"en": ["account locked"], "de": ["Konto … gesperrt"]}},
+        "queue": "security",
+    }
+    policy = JUDGE.policy.model_copy(
+        update={
+            "escalate": JUDGE.policy.escalate.model_copy(
+                update={"rules": (EscalationRule.model_validate(rule, strict=False),)}
+            )
+        }
+    )
+    judge = AnswerJudge(policy, DONE, recall)
+    for lang in ("en", "de", "fr"):
+        judged = judge.judge(answer(HOLDS), OURS, occasion(asked="Mein Konto wurde gesperrt", lang=lang))
+        assert isinstance(judged, Escalated)
+        assert judged.rule == "lock"
+
+
+def test_a_word_or_two_beside_a_statement_may_not_say_that_an_action_is_done() -> None:
+    judge = AnswerJudge(JUDGE.policy, {"refund.issue": ("reembolsado",)}, recall)
+    for more in ("Reembolsado.", "Reembolsado ya."):
+        judged = judge.judge(answer(HOLDS, text=f"{HOLDS.text} {more}"), OURS, ASKED)
+        assert Code.COMMITMENT in codes(judged)
+        assert "Reembolsado" not in judged.text
+
+
+def test_a_word_without_end_is_no_filler() -> None:
+    weighed = JUDGE.judge_sentence("x" * 100, OURS, ASKED)
+    assert not weighed.holds
 
 
 def test_low_evidence_twice_calls_a_person() -> None:

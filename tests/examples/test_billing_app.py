@@ -37,6 +37,8 @@ def routes(intent: str) -> Scripted:
 @pytest.fixture(autouse=True)
 def _app_on_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(ROOT))
+    for name in [name for name in sys.modules if name == "app" or name.startswith("app.")]:
+        monkeypatch.delitem(sys.modules, name)  # of another package that a test before this one loaded
     yield
     for name in [name for name in sys.modules if name == "app" or name.startswith("app.")]:
         monkeypatch.delitem(sys.modules, name)

@@ -1,6 +1,7 @@
 """The answer policy inside an app: nothing leaves unjudged, whatever fails."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -200,3 +201,63 @@ def test_a_probe_takes_the_place_of_any_answer_and_never_leaves(talk: Interactio
 def test_what_is_no_probe_changes_nothing(talk: Interaction) -> None:
     with talk.answers.interaction(tenant="acme", probe={"kind": "deliver", "text": "gold"}) as probed:
         assert isinstance(probed.answer(GOOD, sources=SOURCES), Delivered)
+
+
+OPERATIONS = """operations: 1
+on_parse_failure: escalate
+rota: {people: [Jon Brook]}
+handoff: {people: {kind: folder, to: queue, within: 20m}}
+"""
+SCHEMA = (
+    '{"type": "object", "properties": {"text": {"type": "string", "minLength": 1}}, "required": ["text", "version"]}'
+)
+
+
+def parts(folder: Path, *, operations: str = OPERATIONS) -> Answers:
+    for name, text in (("a.yaml", POLICY), ("o.yaml", operations), ("s.json", SCHEMA)):
+        (folder / name).write_text(text, "utf-8")
+    return Answers.from_parts(answers=folder / "a.yaml", schema=folder / "s.json", operations=folder / "o.yaml")
+
+
+def test_a_policy_from_files_holds_answers_to_the_schema_and_queues_to_their_time(tmp_path: Path) -> None:
+    with parts(tmp_path).interaction(tenant="acme") as talk:
+        judged = talk.answer(GOOD, sources=SOURCES)
+        assert isinstance(judged, Escalated)  # `version` is missing, and the operations hand over what cannot be read
+        assert judged.findings[0].code is Code.SHAPE
+        assert talk.handoff(judged).within_s == 20 * 60
+        assert isinstance(talk.answer({**GOOD, "version": 1}, sources=SOURCES), Delivered)
+
+
+@pytest.mark.parametrize(("declared", "outcome"), [("escalate", Escalated), ("abstain", Abstained)])
+def test_an_output_that_cannot_be_read_takes_the_declared_path(tmp_path: Path, declared: str, outcome: type) -> None:
+    answers = parts(tmp_path, operations=OPERATIONS.replace("escalate", declared))
+    with answers.interaction(tenant="acme") as talk:
+        talk.heard("How long does a refund take?")
+        judged = talk.unreadable("the output is not JSON")
+        assert isinstance(judged, outcome)
+        assert [finding.why for finding in judged.findings] == ["the output is not JSON"]
+        assert talk.judged == [judged]
+        talk.heard("I want a real person")
+        called = talk.unreadable("the output is not JSON")
+        assert isinstance(called, Escalated)
+        assert called.rule == "person"
+
+
+def test_an_unreadable_output_is_no_answer_even_when_the_policy_fails(talk: Interaction) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("away")
+
+    object.__setattr__(talk.answers.judge, "instead", broken)
+    judged = talk.unreadable("cut off")
+    assert isinstance(judged, Abstained)
+    assert judged.findings[0].code is Code.POLICY_ERROR
+
+
+def test_an_outage_that_a_probe_asked_for_is_no_error_in_the_log(
+    talk: Interaction, caplog: pytest.LogCaptureFixture
+) -> None:
+    with talk.answers.interaction(tenant="acme", probe={"kind": "outage", "text": "x"}) as probed:
+        probed.answer(GOOD, sources=SOURCES)
+    assert not caplog.records
+    talk.answer(GOOD, sources=[None])  # type: ignore[list-item]
+    assert len(caplog.records) == 1

@@ -1,7 +1,7 @@
-"""The assistant: routes a question with the model, decides by rules, and answers with quoted sentences only.
+"""The assistant: what it would say goes through the bundle's answer policy, and only what that lets pass is read by anybody.
 
-The bundle's files decide the behaviour. A prompt of the mode `route` lets the model name the intent and nothing else;
-a prompt of the mode `answer` lets the model write what the customer reads.
+The bundle's files decide the behaviour. A prompt of the mode `route` lets the model name the intent and nothing else, and
+sentences are quoted; a prompt of the mode `answer` lets the model write what the customer reads.
 """
 
 import json
@@ -9,13 +9,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from interlock.core.delivery import Delivered, Escalated
+from interlock.sdk.interaction import Interaction
+
 from . import parse, tools
 from .parts import Parts, load
-from .policy import Escalation, escalation, threshold, wording
-from .reply import Claim, Draft, lead
+from .reply import Claim, Draft, lead, proposal
 from .search import Evidence, Hit, fold
 
 Chat = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+STAFF = "support"
+"""The role that may read what is not for customers."""
 NOT_ABOUT_US = frozenset({"out_of_scope", "small_talk"})
 UNSURE = ("i don't know", "i do not know", "i am not sure", "i'm not sure", "cannot answer", "can't answer")
 
@@ -31,28 +35,49 @@ async def answer(request: Mapping[str, Any], *, root: Path, chat: Chat) -> dict[
     Returns: the reply: outcome, text, claims, queue, retrieved, tool_calls, parse, output and intent.
     """
     parts = load(root)
-    question, said = read(request)
+    turns = read(request)
     lang, context = str(request.get("lang") or "en"), request.get("context") or {}
-    if parts.prompt.mode == "answer":
-        return await _written(parts, question, lang, context, chat)
-    return await _routed(parts, question, said, lang, context, chat)
+    session = tools.Session.of(context)
+    with parts.answers.interaction(
+        tenant=session.account_id if session else None,
+        roles=(session.role,) if session else ("customer",),
+        lang=lang,
+        probe=context.get("interlock_probe"),
+    ) as talk:
+        written = _written if parts.prompt.mode == "answer" else _routed
+        return await written(parts, talk, turns, session, lang, context, chat)
 
 
-def read(request: Mapping[str, Any]) -> tuple[str, str]:
-    """The question to answer, and everything that the customer said; the question of a follow-up holds the one before."""
+def read(request: Mapping[str, Any]) -> list[str]:
+    """What the customer said, turn by turn; nothing when the last turn is empty."""
     if "messages" in request:
         turns = [str(turn["content"]) for turn in request["messages"] if turn.get("role") == "user"]
     else:
         turns = [str(request["input"])]
-    if not turns or not turns[-1].strip():
-        return "", ""
-    return " ".join(turns[-2:]), " ".join(turns)
+    return turns if turns and turns[-1].strip() else []
+
+
+def asked(turns: Sequence[str]) -> str:
+    """The question to answer: that of a follow-up holds the one before."""
+    return " ".join(turns[-2:])
+
+
+def hear(talk: Interaction, turns: Sequence[str], intent: str | None) -> None:
+    """Tell the policy what the customer said. Slices of the policy are the intents; the model's is a second opinion."""
+    for turn in turns:
+        talk.heard(turn, intent=intent, slice=intent)
 
 
 async def _routed(
-    parts: Parts, question: str, said: str, lang: str, context: Mapping[str, Any], chat: Chat
+    parts: Parts,
+    talk: Interaction,
+    turns: Sequence[str],
+    session: tools.Session | None,
+    lang: str,
+    context: Mapping[str, Any],
+    chat: Chat,
 ) -> dict[str, Any]:
-    draft, session = Draft(), tools.Session.of(context)
+    draft, question = Draft(), asked(turns)
     english = parts.terms.english(question, lang)
     terms = parts.terms.terms(english)
     draft.attempted = 1
@@ -61,26 +86,29 @@ async def _routed(
         draft.intent = parse.one_string(text, "intent", among=parts.prompt.intents)
     except parse.ParseError as error:
         draft.errors.append(str(error))
-    # the words of a rule need no model: a person takes over even when its output cannot be read
-    rule = escalation(parts.answers, text=said, intent=draft.intent)
-    if rule is not None:
-        return _hand_over(parts, draft, rule, session, terms, said, lang)
+    hear(talk, turns, draft.intent)
     if draft.intent is None:
-        return _safe_path(parts, draft, lang)
+        # The words of a rule need no model: a person takes over even when its output cannot be read. Nothing is prepared.
+        return draft.judged(talk.unreadable(draft.errors[0]), talk.record())
     hits, evidence = find(parts, terms, draft.intent)
-    draft.retrieved = [retrieved(hit) for hit in hits] + _planted(parts, terms, context)
-    needed = threshold(parts.answers, draft.intent)
+    needed = float(parts.settings["answer_threshold"])
     if draft.intent in NOT_ABOUT_US:
         needed = max(needed, float(parts.settings["off_topic_threshold"]))
     done = tools.work(question, terms, session, parts.tools)
     claims = [Claim(text, doc_id, text) for doc_id, text in done.records]
-    if evidence.coverage >= needed and len(evidence.sentences) >= int(parts.answers["evidence"]["min_sources"]):
+    if evidence.coverage >= needed:
         claims += quoted(evidence)
-    if not claims:
-        return draft.abstained(wording(parts.answers, "abstain", lang))
-    draft.tool_calls = done.calls
-    draft.retrieved = tools.as_retrieved(done.records) + draft.retrieved
-    return draft.answered(lead(lang, [claim.text for claim in claims], draft.tool_calls), claims)
+    own = [retrieved(hit) for hit in hits]
+    if claims:
+        own = tools.as_retrieved(done.records, session) + own
+    text = lead(lang, [claim.text for claim in claims], done.calls)
+    judged = talk.answer(proposal(text, claims, done.calls), sources=own)
+    if isinstance(judged, Escalated):
+        draft.tool_calls = _hand_over(parts, judged, session, terms, turns)
+    else:
+        draft.retrieved = own + _planted(parts, terms, context)
+        draft.tool_calls = done.calls if isinstance(judged, Delivered) else []
+    return draft.judged(judged, talk.record())
 
 
 def routing_request(parts: Parts, question: str, english: str, lang: str) -> dict[str, Any]:
@@ -132,7 +160,8 @@ def quoted(evidence: Evidence) -> list[Claim]:
 
 def retrieved(hit: Hit) -> dict[str, Any]:
     """A hit as the reply lists it."""
-    return {"doc_id": hit.article.doc_id, "text": hit.article.body, "score": round(hit.score, 4)}
+    found = {"doc_id": hit.article.doc_id, "text": hit.article.body, "score": round(hit.score, 4)}
+    return found if hit.article.audience == "customer" else {**found, "readers": [STAFF]}
 
 
 def _planted(parts: Parts, terms: Sequence[str], context: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -145,35 +174,30 @@ def _planted(parts: Parts, terms: Sequence[str], context: Mapping[str, Any]) -> 
 
 
 def _hand_over(
-    parts: Parts,
-    draft: Draft,
-    rule: Escalation,
-    session: tools.Session | None,
-    terms: Sequence[str],
-    said: str,
-    lang: str,
-) -> dict[str, Any]:
+    parts: Parts, judged: Escalated, session: tools.Session | None, terms: Sequence[str], turns: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The calls that are proposed with a handoff: the ticket, and a lock where an account is in danger."""
     done = tools.Work(parts.tools)
-    if draft.errors:  # nothing is prepared on the word of a model that cannot be read
-        return draft.escalated(wording(parts.answers, "escalate", lang), rule.queue)
+    if judged.findings:  # nothing is prepared on the word of an answer that did not hold
+        return []
     if session is not None and session.role == "support":
-        done = tools.work(said, terms, session, parts.tools)
-    in_danger = rule.queue == "security" and bool(set(terms) & {"hack", "stolen", "stranger", "somebody", "someon"})
-    tools.hand_over(done, session, queue=rule.queue, rule=rule.rule, locks=in_danger)
-    draft.tool_calls = done.calls
-    return draft.escalated(wording(parts.answers, "escalate", lang), rule.queue)
+        done = tools.work(" ".join(turns), terms, session, parts.tools)
+    in_danger = judged.queue == "security" and bool(set(terms) & {"hack", "stolen", "stranger", "somebody", "someon"})
+    tools.hand_over(done, session, queue=judged.queue, rule=judged.rule, locks=in_danger)
+    return done.calls
 
 
-def _safe_path(parts: Parts, draft: Draft, lang: str) -> dict[str, Any]:
-    """The model's output could not be read: the runbook says what happens then, and no tool is touched."""
-    if parts.operations["on_parse_failure"] == "abstain":
-        return draft.abstained(wording(parts.answers, "abstain", lang))
-    return draft.escalated(wording(parts.answers, "escalate", lang), "people")
-
-
-async def _written(parts: Parts, question: str, lang: str, context: Mapping[str, Any], chat: Chat) -> dict[str, Any]:
+async def _written(
+    parts: Parts,
+    talk: Interaction,
+    turns: Sequence[str],
+    session: tools.Session | None,
+    lang: str,
+    context: Mapping[str, Any],
+    chat: Chat,
+) -> dict[str, Any]:
     """The model writes the answer from what was retrieved, planted texts included where the settings say so."""
-    draft, session = Draft(), tools.Session.of(context)
+    draft, question = Draft(), asked(turns)
     terms = parts.terms.terms(parts.terms.english(question, lang))
     hits, evidence = find(parts, terms, None)
     planted = _planted(parts, terms, context) if parts.settings["third_party"] == "use" else []
@@ -184,18 +208,21 @@ async def _written(parts: Parts, question: str, lang: str, context: Mapping[str,
         messages += _turn(example, {"answer": written})
     messages.append({"role": "user", "content": question})
     draft.attempted = 1
+    hear(talk, turns, None)
     try:
         text = parse.content(await chat(_request(parts, messages, None)))
         written = parse.one_string(text, "answer")
     except parse.ParseError as error:
         draft.errors.append(str(error))
-        return _safe_path(parts, draft, lang)
-    if any(phrase in fold(written) for phrase in UNSURE):
-        return draft.abstained(written)
-    draft.tool_calls = tools.work(question, terms, session, parts.tools).calls
+        return draft.judged(talk.unreadable(draft.errors[0]), talk.record())
+    calls = tools.work(question, terms, session, parts.tools).calls
     # the source is whatever the search found best, whether or not it says what the model wrote
     claims = [Claim(written, article.doc_id, sentence.text) for article, sentence in evidence.sentences[:1]]
-    return draft.answered(written, claims)
+    unsure = any(phrase in fold(written) for phrase in UNSURE)
+    given = proposal(written, () if unsure else claims, calls) if unsure or claims else written
+    judged = talk.answer(given, sources=draft.retrieved)
+    draft.tool_calls = calls if isinstance(judged, Delivered) else []
+    return draft.judged(judged, talk.record())
 
 
 def _request(parts: Parts, messages: list[dict[str, str]], schema: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .assistant import Chat, find, quoted, read, retrieved
+from interlock.core.delivery import Escalated
+
+from .assistant import Chat, asked, find, hear, quoted, read, retrieved
 from .parts import load
-from .policy import escalation, threshold, wording
-from .reply import Draft, lead
+from .reply import Draft, lead, proposal
 
 
 async def answer(request: Mapping[str, Any], *, root: Path, chat: Chat | None = None) -> dict[str, Any]:
@@ -22,15 +23,14 @@ async def answer(request: Mapping[str, Any], *, root: Path, chat: Chat | None = 
         chat: ignored.
     """
     parts, draft = load(root), Draft()
-    question, said = read(request)
-    lang = str(request.get("lang") or "en")
-    rule = escalation(parts.answers, text=said, intent=None)
-    if rule is not None:
-        return draft.escalated(wording(parts.answers, "escalate", lang), rule.queue)
-    hits, evidence = find(parts, parts.terms.terms(parts.terms.english(question, lang)), None)
-    draft.retrieved = [retrieved(hit) for hit in hits]
-    needed = max(threshold(parts.answers, None), float(parts.settings["baseline_threshold"]))
-    if not evidence.sentences or evidence.coverage < needed:
-        return draft.abstained(wording(parts.answers, "abstain", lang))
-    claims = quoted(evidence)
-    return draft.answered(lead(lang, [claim.text for claim in claims], ()), claims)
+    turns, lang, context = read(request), str(request.get("lang") or "en"), request.get("context") or {}
+    with parts.answers.interaction(roles=("customer",), lang=lang, probe=context.get("interlock_probe")) as talk:
+        hear(talk, turns, None)
+        hits, evidence = find(parts, parts.terms.terms(parts.terms.english(asked(turns), lang)), None)
+        own = [retrieved(hit) for hit in hits]
+        enough = evidence.coverage >= float(parts.settings["baseline_threshold"])
+        claims = quoted(evidence) if enough else []
+        judged = talk.answer(proposal(lead(lang, [claim.text for claim in claims], ()), claims, ()), sources=own)
+        if not isinstance(judged, Escalated):
+            draft.retrieved = own
+        return draft.judged(judged, talk.record())

@@ -9,6 +9,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from interlock import Answers
+
+from .policy import read_policy
 from .search import Article, Index, Terms
 
 
@@ -31,7 +34,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the application knows of its bundle: prompt, model, retriever, tools, guardrails, schema and runbook."""
+    """What the application knows of its bundle: prompt, model, retriever, tools, and the answer policy of its guardrails."""
 
     prompt: Prompt
     model: Mapping[str, Any]
@@ -39,8 +42,7 @@ class Parts:
     terms: Terms
     index: Index
     tools: frozenset[str]
-    answers: Mapping[str, Any]
-    operations: Mapping[str, Any]
+    answers: Answers
 
 
 _LOADED: dict[Path, tuple[tuple[tuple[str, int, int], ...], Parts]] = {}
@@ -68,8 +70,7 @@ def load(root: Path) -> Parts:
         terms=terms,
         index=Index(articles, terms),
         tools=frozenset(tool["name"] for tool in _json(root / "tools" / "tools.json")["tools"]),
-        answers=_yaml((root / "guardrails" / "answers.yaml").read_text("utf-8")),
-        operations=_yaml((root / "runbook" / "operations.yaml").read_text("utf-8")),
+        answers=read_policy(root),
     )
     _LOADED[root] = (state, parts)
     return parts
@@ -77,7 +78,7 @@ def load(root: Path) -> Parts:
 
 def _files(root: Path) -> Iterator[tuple[str, int, int]]:
     """Path, time and size of every file that `load` may read; asked before each answer, so without a `Path` for each."""
-    for folder in ("prompts", "model", "kb", "tools", "guardrails", "runbook"):
+    for folder in ("prompts", "model", "kb", "tools", "guardrails", "schema", "runbook"):
         with os.scandir(root / folder) as entries:
             for entry in entries:
                 if entry.is_file():

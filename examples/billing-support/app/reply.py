@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from interlock.core.delivery import Delivered, Escalated, Judged
+
 INTRO = {
     "en": "Our published rules say: ",
     "de": "In unseren Regeln steht (auf Englisch): ",
@@ -31,6 +33,21 @@ class Claim:
         return {"text": self.text, "cites": [{"doc_id": self.doc_id, "quote": self.quote}]}
 
 
+def proposal(text: str, claims: Sequence[Claim], tool_calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the application would say, as the policy judges it: an answer with its claims, or none where there is no claim."""
+    if not claims:
+        return {"version": 3, "outcome": "abstain", "text": "No article answers this.", "claims": [], "queue": None}
+    stated = [claim.as_json() for claim in claims]
+    return _with_action({"version": 3, "outcome": "answer", "text": text, "claims": stated, "queue": None}, tool_calls)
+
+
+def _with_action(output: dict[str, Any], tool_calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    proposed = next((call for call in tool_calls if call["status"] == "proposed"), None)
+    if proposed is not None:
+        output["action"] = {"tool": proposed["tool"], "arguments": proposed["arguments"]}
+    return output
+
+
 @dataclass(slots=True)
 class Draft:
     """What is known about the reply so far."""
@@ -41,34 +58,30 @@ class Draft:
     attempted: int = 0
     errors: list[str] = field(default_factory=list)
 
-    def answered(self, text: str, claims: Sequence[Claim]) -> dict[str, Any]:
-        """An answer with its claims."""
-        return self._reply("answer", text, claims, None)
-
-    def abstained(self, text: str) -> dict[str, Any]:
-        """No answer: the evidence does not carry one."""
-        return self._reply("abstain", text, (), None)
-
-    def escalated(self, text: str, queue: str) -> dict[str, Any]:
-        """A person takes over."""
-        return self._reply("escalate", text, (), queue)
-
-    def _reply(self, outcome: str, text: str, claims: Sequence[Claim], queue: str | None) -> dict[str, Any]:
-        stated = [claim.as_json() for claim in claims]
-        output: dict[str, Any] = {"version": 3, "outcome": outcome, "text": text, "claims": stated, "queue": queue}
-        proposed = next((call for call in self.tool_calls if call["status"] == "proposed"), None)
-        if proposed is not None:
-            output["action"] = {"tool": proposed["tool"], "arguments": proposed["arguments"]}
+    def judged(self, said: Judged, decisions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The reply, after the policy: what it lets the customer read, and its decisions beside."""
+        outcome, claims, queue = "abstain", [], None
+        if isinstance(said, Delivered):
+            outcome = "answer"
+            held = [one.statement for one in said.statements if one.holds and one.statement.cites]
+            claims = [
+                {"text": one.text, "cites": [{"doc_id": cite.doc_id, "quote": cite.quote} for cite in one.cites]}
+                for one in held
+            ]
+        elif isinstance(said, Escalated):
+            outcome, queue = "escalate", said.queue
+        output = {"version": 3, "outcome": outcome, "text": said.text, "claims": claims, "queue": queue}
         return {
             "outcome": outcome,
-            "text": text,
-            "claims": stated,
+            "text": said.text,
+            "claims": claims,
             "queue": queue,
             "retrieved": self.retrieved,
             "tool_calls": self.tool_calls,
             "parse": {"attempted": self.attempted, "ok": self.attempted - len(self.errors), "errors": self.errors},
-            "output": output,
+            "output": _with_action(output, self.tool_calls),
             "intent": self.intent,
+            "decisions": list(decisions),
         }
 
 

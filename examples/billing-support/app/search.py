@@ -79,7 +79,13 @@ class Terms:
 
     def terms(self, text: str) -> list[str]:
         """Stems of the words that carry content, in order."""
-        return [stem(word) for word in _words(text) if len(word) > 1 and word not in self.stop]
+        return list(_terms(text, self.stop))
+
+
+@lru_cache(maxsize=20_000)
+def _terms(text: str, stop: frozenset[str]) -> tuple[str, ...]:
+    """Remembered, because the same articles and examples are looked at for every question."""
+    return tuple(stem(word) for word in _words(text) if len(word) > 1 and word not in stop)
 
 
 def _occurs(key: str, folded: str, *, loose: bool) -> bool:

@@ -194,6 +194,7 @@ def _line(invoice: Mapping[str, Any]) -> str:
     return f"Invoice {invoice['invoice_id']} is over €{total:.2f} and €{paid:.2f} was paid."
 
 
-def as_retrieved(records: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    """The records as documents that a claim may cite."""
-    return [{"doc_id": doc_id, "text": text, "score": 1.0} for doc_id, text in records]
+def as_retrieved(records: Sequence[tuple[str, str]], session: Session | None) -> list[dict[str, Any]]:
+    """The records as documents that a claim may cite; they are this account's, and no other may cite them."""
+    tenant = {"tenant": session.account_id} if session else {}
+    return [{"doc_id": doc_id, "text": text, "score": 1.0, **tenant} for doc_id, text in records]

@@ -84,7 +84,7 @@ def begin(base_url: str | None) -> None:
     """A fresh ./interlock-demo/ with the example's files."""
     if DEMO.exists():
         shutil.rmtree(DEMO)
-    leave_out = shutil.ignore_patterns("demo", "live", ".interlock", "__pycache__", "interlock.lock")
+    leave_out = shutil.ignore_patterns("demo", "live", "labels", ".interlock", "__pycache__", "interlock.lock")
     shutil.copytree(EXAMPLE, DEMO, ignore=leave_out)
     if base_url:
         manifest = DEMO / "interlock.yaml"
@@ -122,6 +122,7 @@ def tour() -> None:
     """All steps, in order."""
     say("1  The first try: a model may phrase the answers. Is it safe to operate?")
     lay(EXAMPLE / "demo" / "1-first-try")
+    versions(prompt="1", retriever="1", guardrails="1")
     interlock("keys", "--new", APPROVER, "--role", "approver", "--role", "risk", exits=0)
     interlock("lock", "--reason", "first try", "--as", AUTHOR, exits=0)
     interlock("check", "--as", AUTHOR, exits=1)

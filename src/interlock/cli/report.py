@@ -15,6 +15,7 @@ from interlock.core.manifest import Part
 from interlock.core.verdict import Verdict, verdict_to_json
 from interlock.ports import Records
 from interlock.services.assess import assess, baseline
+from interlock.services.bought import delivered_by_bundle
 from interlock.services.check import subject_of, subjects_of
 from interlock.services.history import readings, reasons_of
 from interlock.services.lock import Resolved
@@ -31,6 +32,7 @@ from interlock.views.json_ import verdict_text
 from interlock.views.junit import junit_text
 from interlock.views.markdown import markdown_text
 from interlock.views.page import BundleColumn, PartCell, ReadingRow, ReportPage, RunSummary, WaiverRow
+from interlock.views.risk_coverage import bought_of
 from interlock.views.sarif import sarif_text
 from interlock.wiring import read_feature, write_file
 
@@ -87,6 +89,11 @@ def report(
                 for w in open_waivers(records, records.clock.now())
             ),
             _signers(records, verdicts[0]),
+            bought_of(
+                ((one.bundles, one.data) for one in delivered_by_bundle(records, loaded.bundle)),
+                loaded.bundle.digest,
+                subjects[0].limits.unsupported_max,
+            ),
         )  # fmt: skip
         if format == "intoto":
             text = _signed(records, loaded.bundle, verdicts[0])

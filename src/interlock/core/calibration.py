@@ -12,7 +12,7 @@ from pydantic import Field
 
 from interlock.core.binding import Str, Strict
 from interlock.core.manifest import Part
-from interlock.core.risk import Calibrated, Labelled, Point, calibrate_slices
+from interlock.core.risk import Calibrated, Labelled, Point, calibrate_slices, point
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
@@ -80,6 +80,7 @@ def promises(
 
 def _row(one: Calibrated, asks: float, record: Calibration) -> dict[str, Any]:
     proof = one.proof
+    at = point([row for row in record.labelled() if one.slice in (EVERY, row.slice)], asks)
     return {
         "slice": one.slice,
         "outcome": one.chosen.outcome.value,
@@ -94,7 +95,8 @@ def _row(one: Calibrated, asks: float, record: Calibration) -> dict[str, Any]:
             "n": proof.at.n, "delivered": proof.at.delivered, "unsupported": proof.at.unsupported, "bound": proof.bound,
             "low": proof.low, "design": proof.design, "supported": one.supported, "withheld": one.withheld,
         },
-        "risk_coverage": [drawn(at) for at in one.curve],
+        "at_policy": {"delivered": at.delivered, "unsupported": at.unsupported, "n": at.n},
+        "risk_coverage": [drawn(each) for each in one.curve],
     }  # fmt: skip
 
 

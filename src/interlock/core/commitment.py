@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from interlock.core.glossary import Glossary
 from interlock.core.lexicon import NEGATIONS
-from interlock.core.phrase import folded_words, spoken
+from interlock.core.phrase import folded_words, spoken, whole_words
 from interlock.core.words import sentences
 
 DENIALS = frozenset(word for form in NEGATIONS for word in folded_words(form))
@@ -111,6 +111,8 @@ _CONDITIONS = [[word] for word in sorted(_NOT_YET)]
 
 
 def _claimed(phrase: str, words: list[str]) -> bool:
+    if not whole_words(phrase) <= frozenset(words):
+        return False
     begin = 0
     own = set(folded_words(phrase))
     while (found := spoken(phrase, words[begin:])) is not None:

@@ -17,7 +17,7 @@ from interlock.core.answer import AnswerPolicy, EvidencePolicy, wording_for
 from interlock.core.citations import Cite, CiteFault, normalised
 from interlock.core.commitment import DENIALS, commitments
 from interlock.core.guard_probe import CANARY
-from interlock.core.phrase import folded_words, spoken
+from interlock.core.phrase import folded_words, spoken, whole_words
 from interlock.core.retrieved import Shelf, Source
 from interlock.core.words import sentences
 
@@ -28,6 +28,8 @@ MAX_CITES = 2_000
 MAX_SOURCES = 1_000
 _FILLER = 3
 """Fewer words than this, without a digit, state nothing."""
+_FILLER_CHARACTERS = 80
+"""A text of more characters states something, however few words it seems to have."""
 LAST_WORDS = "I cannot answer this reliably. Please ask for a person."
 """What is said where the policy has no wording at all; SAFE-07 fails before that can happen in production."""
 
@@ -332,8 +334,7 @@ class AnswerJudge:
 
     def _weigh_free(self, text: str, shelf: Shelf, occasion: Occasion, cited: set[str] | None) -> Weighed | None:
         """A sentence outside the statements; None where it states nothing."""
-        words = folded_words(text)
-        if len(words) < _FILLER and not any(map(_has_digit, words)) and not DENIALS.intersection(words):
+        if self._says_nothing(text):
             return None
         usable = tuple(source for source in shelf.sources if cited is None or source.doc_id in cited)
         fit = tuple(source for source in usable if not any(self._fitness(text, (source,), occasion)))
@@ -418,9 +419,20 @@ class AnswerJudge:
                 continue
             for text in (*known, *frames):
                 rest = rest.replace(text, " ")
-            words = folded_words(rest)
-            if len(words) >= _FILLER or DENIALS.intersection(words) or any(map(_has_digit, words)):
+            if not self._says_nothing(rest):
                 yield sentence
+
+    def _says_nothing(self, text: str) -> bool:
+        """Whether a text is too short to state anything: no figure, no denial, and no action that it says is done."""
+        words = folded_words(text)
+        if (
+            len(words) >= _FILLER
+            or len(text) > _FILLER_CHARACTERS
+            or DENIALS.intersection(words)
+            or any(map(_has_digit, words))
+        ):
+            return False
+        return next(commitments(text, self.done_phrases), None) is None
 
     def _frames(self, lang: str) -> tuple[str, ...]:
         base = lang.replace("_", "-").split("-")[0]
@@ -459,13 +471,15 @@ class AnswerJudge:
         return self._instead(occasion, findings, statements, escalates="low_evidence_twice" if twice else "")
 
     def _called_for(self, occasion: Occasion) -> str:
-        """The first rule that the question meets: rules with words before the others, each in file order."""
-        words, base = folded_words(occasion.asked), occasion.lang.replace("_", "-").split("-")[0]
-        rules = self.policy.escalate.rules
+        """The first rule that the question meets: rules with words before the others, each in file order.
+
+        The words of every language count: a session says which language it has, and a person may write another.
+        """
+        words, rules = folded_words(occasion.asked), self.policy.escalate.rules
+        own = frozenset(words)
         for rule in rules:
-            by_lang = rule.when.words or {}
-            for phrase in (*by_lang.get(occasion.lang, ()), *by_lang.get(base, ())):
-                if spoken(phrase, words) is not None:
+            for phrases in (rule.when.words or {}).values():
+                if any(whole_words(phrase) <= own and spoken(phrase, words) is not None for phrase in phrases):
                     return rule.id
         for rule in rules:
             if (occasion.slice and occasion.slice in rule.when.slices) or (

@@ -12,6 +12,8 @@ _NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\
 _TOKEN = re.compile(rf"[{_NO_SPACES}]|[^\W_{_NO_SPACES}]+")
 _PHRASE_TOKEN = re.compile(rf"…|[{_NO_SPACES}]|[^\W_{_NO_SPACES}]+\*?|\*")
 
+_OPEN = re.compile(r"[^\W\s]*\*|\.\.\.")
+
 
 def folded_words(text: str) -> list[str]:
     """The words of a text without case, accents, apostrophes and invisible characters (Unicode NFKD, casefold).
@@ -23,6 +25,8 @@ def folded_words(text: str) -> list[str]:
 
 
 def _folded(text: str) -> str:
+    if text.isascii():  # nothing to normalise, and no accent or invisible character that Unicode knows as one
+        return text.lower().translate(_APOSTROPHES)
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     kept = "".join(c for c in plain if unicodedata.category(c) not in {"Mn", "Cf"})
     return kept.translate(_APOSTROPHES)
@@ -50,6 +54,16 @@ def spoken(phrase: str, words: list[str]) -> tuple[int, int] | None:
         return None
     first = text.count(" ", 0, found.start() + 1) - 1
     return first, first + found.group().count(" ")
+
+
+@lru_cache(maxsize=8192)
+def whole_words(phrase: str) -> frozenset[str]:
+    """The words that a phrase has whole: a text without one of them cannot speak it, which is cheap to see.
+
+    >>> sorted(whole_words("told … pass* on"))
+    ['on', 'told']
+    """
+    return frozenset(folded_words(_OPEN.sub(" ", unicodedata.normalize("NFKC", phrase))))
 
 
 @lru_cache(maxsize=8192)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from interlock.core.delivery import (
     LAST_WORDS,
@@ -26,7 +26,11 @@ from interlock.core.retrieved import Source
 from interlock.core.stream import SentenceBuffer
 from interlock.sdk.proposal import read_proposal, read_sources
 
+if TYPE_CHECKING:
+    from interlock.core.binding import Strict
+
 _LOG = logging.getLogger("interlock.answers")
+_Format = TypeVar("_Format", bound="Strict")
 
 
 @dataclass
@@ -67,26 +71,39 @@ class Answers:
         *,
         answers: str | Path,
         glossary: str | Path | None = None,
+        schema: str | Path | None = None,
+        operations: str | Path | None = None,
         feature: str = "",
         bundle: str = "",
         on_fault: Literal["abstain", "escalate"] = "abstain",
     ) -> "Answers":
         """The policy out of its files, for an app that is given a bundle's files and no manifest.
 
+        Args:
+            answers: the answer policy. glossary: for the words that say an action is done.
+            schema: the output schema that a structured answer is held to.
+            operations: for what happens to an unreadable output, instead of `on_fault`, and the times of the queues.
         Raises: every error of strict loading; OSError.
         """
         from interlock.core.answer import AnswerPolicy
-        from interlock.core.binding import bind
         from interlock.core.commitment import done_phrases
         from interlock.core.glossary import Glossary
-        from interlock.core.yaml_text import parse_yaml
+        from interlock.core.json_text import parse_json
+        from interlock.core.operations import Operations
+        from interlock.services.answering import handoff_seconds, shape_fault
         from interlock.services.weighing import weigh_lexically
 
-        policy = bind(AnswerPolicy, parse_yaml(Path(answers).read_text("utf-8"), Path(answers).name))
-        words: Mapping[str, tuple[str, ...]] = {}
-        if glossary is not None:
-            words = done_phrases(bind(Glossary, parse_yaml(Path(glossary).read_text("utf-8"), Path(glossary).name)))
-        return cls(AnswerJudge(policy, words, weigh_lexically, on_fault=on_fault), feature, bundle)
+        words = {} if glossary is None else done_phrases(_read(Glossary, glossary))
+        running = None if operations is None else _read(Operations, operations)
+        shape = None
+        if schema is not None:
+            document = parse_json(Path(schema).read_text("utf-8"), Path(schema).name)
+            shape = shape_fault(document.value)
+        judge = AnswerJudge(
+            _read(AnswerPolicy, answers), words, weigh_lexically,
+            on_fault=on_fault if running is None else running.on_parse_failure,
+        )  # fmt: skip
+        return cls(judge, feature, bundle, {} if running is None else handoff_seconds(running), shape)
 
     @contextmanager
     def interaction(
@@ -110,6 +127,13 @@ class Answers:
             on=on or datetime.now(UTC).date(),
         )  # fmt: skip
         yield Interaction(self, occasion, probe=read_probe(probe))
+
+
+def _read(format: type[_Format], path: str | Path) -> _Format:
+    from interlock.core.binding import bind
+    from interlock.core.yaml_text import parse_yaml
+
+    return bind(format, parse_yaml(Path(path).read_text("utf-8"), Path(path).name))
 
 
 @dataclass
@@ -161,6 +185,19 @@ class Interaction:
             if self.answers.check_shape is not None and not isinstance(given, str) and not proposal.fault:
                 proposal = replace(proposal, fault=self.answers.check_shape(given))
             judged = self.answers.judge.judge(proposal, read_sources(sources), self.occasion)
+        except Exception as error:  # noqa: BLE001  whatever fails, nothing is delivered
+            judged = self.undecided(error)
+        return self.noted(judged)
+
+    def unreadable(self, why: str) -> Judged:
+        """The model's output could not be read: what the policy says then, and never an answer.
+
+        A rule that the question calls for comes first; else `on_parse_failure` of the operations decides.
+        """
+        judge = self.answers.judge
+        try:
+            escalates = "shape" if judge.on_fault == "escalate" else ""
+            judged = judge.instead(self.occasion, (Finding(Code.SHAPE, why[:300]),), escalates=escalates)
         except Exception as error:  # noqa: BLE001  whatever fails, nothing is delivered
             judged = self.undecided(error)
         return self.noted(judged)
@@ -228,7 +265,8 @@ class Interaction:
 
     def undecided(self, error: Exception) -> Judged:
         """What is said when the policy, a scorer or a source fails: never an answer."""
-        _LOG.error("the answer policy could not decide: %s", error, exc_info=error)
+        if not isinstance(error, SimulatedOutage):  # that one was asked for
+            _LOG.error("the answer policy could not decide: %s", error, exc_info=error)
         finding = Finding(Code.POLICY_ERROR, f"{type(error).__name__}: {error}"[:300])
         try:
             return self.answers.judge.instead(self.occasion, (finding,), escalates="policy_error")

@@ -19,10 +19,11 @@ SHOWN = 10
 
 
 def measure_grounding(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
-    """The data of SAFE-01. `{floor, delivered, slices: [{slice, unsupported, n}], citations: {checked, fabricated, …}}`.
+    """The data of SAFE-01. `{floor, delivered, overall, slices: [{slice, unsupported, n}], citations: {checked, fabricated, …}}`.
 
     The unit is the cluster where cases belong together, else the case; it is unsupported as soon as one delivered answer of
-    it has a claim below the floor or a citation that does not hold. A unit of which nothing was delivered does not count.
+    it has a claim below the floor or a citation that does not hold. A unit of which nothing was delivered does not count. `overall` is
+    the gold suites together: units that were asked, that got an answer, and whose answer has an unsupported claim. It decides nothing.
     """
     desk = _Desk(run, Grounder())
     rows = []
@@ -31,6 +32,7 @@ def measure_grounding(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
     return {
         "floor": FLOOR,
         "delivered": desk.delivered,
+        "overall": desk.overall([suite for suite in suites if suite.kind is SuiteKind.GOLD]),
         "slices": rows,
         "citations": {
             "checked": desk.checked,
@@ -57,6 +59,20 @@ class _Desk:
         self.delivered = self.checked = 0
         self.faults: Counter[CiteFault] = Counter()
         self.examples: list[str] = []
+
+    def overall(self, suites: Sequence[Suite]) -> dict[str, int]:
+        """Units that were asked, delivered and delivered unsupported, each unit once whatever its slices."""
+        asked, delivered, unsupported = set(), set(), set()
+        for suite in suites:
+            for case in suite.cases:
+                unit, judged = (suite.name, case.unit), self._judged(suite, case)
+                if self.run.results[f"{suite.name}/{case.id}"].ran:
+                    asked.add(unit)
+                if judged.delivered:
+                    delivered.add(unit)
+                if judged.unsupported:
+                    unsupported.add(unit)
+        return {"asked": len(asked), "delivered": len(delivered), "unsupported": len(unsupported)}
 
     def row(self, suite: Suite, slice_: str, title: str, cases: Sequence[Case]) -> dict[str, Any]:
         """One slice, by unit."""

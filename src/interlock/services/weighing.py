@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from interlock.core.citations import normalised
 from interlock.core.commitment import DENIALS
@@ -47,8 +48,7 @@ def disagrees(statement: str, text: str) -> bool:
     said = _read(statement)
     if len(said.words) < _LEAST:
         return False
-    plain = normalised(text)
-    return any(_contradict(said, _read(plain[start:end])) for start, end in sentences(plain))
+    return any(_contradict(said, sentence) for sentence in _sentences(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,13 @@ def _read(sentence: str) -> _Sentence:
     figures = frozenset(word for word in words if word.isdigit())
     names = frozenset(word for word in words - figures if any(char.isdigit() for char in word))
     return _Sentence(words - figures - DENIALS, names, figures, bool(DENIALS & words))
+
+
+@lru_cache(maxsize=1024)
+def _sentences(text: str) -> tuple[_Sentence, ...]:
+    """The sentences of a source; remembered, because the same documents are retrieved again and again."""
+    plain = normalised(text)
+    return tuple(_read(plain[start:end]) for start, end in sentences(plain))
 
 
 def _contradict(one: _Sentence, other: _Sentence) -> bool:

@@ -12,7 +12,7 @@ from interlock.core.evidence import Gap
 from interlock.core.manifest import Part
 from interlock.core.rules import Standing, percent
 from interlock.core.verdict import Outcome, Verdict
-from interlock.views import charts, plots, second_plots, wording
+from interlock.views import charts, plots, risk_coverage, second_plots, wording
 from interlock.views.page import BundleColumn, PartCell, ReportPage, evidence_line, moved_rows, slice_rows
 from interlock.views.plot_rows import plots_of
 from interlock.views.second_rows import second_views
@@ -75,6 +75,8 @@ def _templates() -> Environment:
         change_plot=second_plots.change_plot,
         repeats_plot=second_plots.repeats_plot,
         wrong_plot=second_plots.wrong_plot,
+        bought_plot=risk_coverage.bought_plot,
+        labels_plot=risk_coverage.labels_plot,
         strip_drawing=charts.strip_drawing,
         share=_share,
     )

@@ -9,6 +9,7 @@ from interlock.core.checks import Level
 from interlock.core.digest import short
 from interlock.core.rules import Standing
 from interlock.core.verdict import Outcome, Verdict, Word
+from interlock.views.risk_coverage import Bought
 from interlock.views.wording import span
 
 
@@ -156,6 +157,7 @@ class ReportPage:
 
     verdicts: one per environment; the first is the one that the report is about. readings: oldest first.
     bundles: the live bundle and this one, or only this one. signers: who signed, by digest of the evidence.
+    bought: what every bundle that was asked the same cases delivered.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -164,6 +166,7 @@ class ReportPage:
     bundles: tuple[BundleColumn, ...] = ()
     waivers: tuple[WaiverRow, ...] = ()
     signers: Mapping[str, str] = field(default_factory=dict)
+    bought: Bought | None = None
 
     def __post_init__(self) -> None:
         if not self.verdicts:
