@@ -14,6 +14,7 @@ from interlock.core.estimate import Interval
 RESAMPLES = 2_000
 MOST_CLUSTERS = 400
 _MASK = (1 << 64) - 1
+_HALF = (1 << 32) - 1
 
 
 def bca_interval(
@@ -37,7 +38,7 @@ def bca_interval(
 
     >>> interval = bca_interval([0, 0, 0, 0, -1, 0, 0, 0.5], list("abcdefgh"))
     >>> round(interval.low, 3), round(interval.high, 3)
-    (-0.456, 0.125)
+    (-0.457, 0.125)
     """
     if len(values) != len(clusters) or not all(math.isfinite(value) for value in values):
         raise ValueError("each value is a finite number and has a cluster")
@@ -102,18 +103,25 @@ def bca_bounds(
 
 
 def _resampled(groups: Sequence[tuple[float, float]], resamples: int, seed: int) -> Iterator[float]:
-    """Means over clusters drawn with replacement; the draws are SplitMix64 (Steele, Lea and Flood 2014, OOPSLA)."""
+    """Means over clusters drawn with replacement; the draws are SplitMix64 (Steele, Lea and Flood 2014, OOPSLA).
+
+    Each number gives two draws of 32 bits: for 400 clusters none is more than 1 in 10 million likelier than another.
+    """
     state, size = seed & _MASK, len(groups)
+    totals, counts = [total for total, _ in groups], [count for _, count in groups]
+    alike = len(set(counts)) == 1
     for _ in range(resamples):
-        total = count = 0.0
-        for _ in range(size):
+        drawn: list[int] = []
+        while len(drawn) < size:
             state = (state + 0x9E3779B97F4A7C15) & _MASK
             mixed = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
             mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
-            drawn = groups[((mixed ^ (mixed >> 31)) * size) >> 64]
-            total += drawn[0]
-            count += drawn[1]
-        yield total / count
+            mixed ^= mixed >> 31
+            drawn.append(((mixed >> 32) * size) >> 32)
+            drawn.append(((mixed & _HALF) * size) >> 32)
+        del drawn[size:]
+        total = sum([totals[at] for at in drawn])
+        yield total / (counts[0] * size if alike else sum([counts[at] for at in drawn]))
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
