@@ -10,6 +10,7 @@ from interlock.core.checks import Limits
 from interlock.core.comparison import Paired, Row, decide, paired_from_trials
 from interlock.core.digest import of_value
 from interlock.core.estimate import clopper_pearson
+from interlock.core.packs import confirmed
 from interlock.core.repeats import Repeated, census
 from interlock.core.score import CaseResult
 from interlock.core.suite import Case, Slice, Suite, SuiteKind
@@ -52,11 +53,12 @@ def measure_suite(run: Run) -> Mapping[str, Mapping[str, Any]]:
     Every suite counts except those of kind `baseline`, which another path answers. A case failed if any of its
     repeats did, is broken if any broke and none failed, and passed only if every repeat ran and passed; one that was not
     asked to its end because the verdict stood is curtailed: neither passed nor broken. The unit of
-    counts is the cluster where cases belong together, else the case; a unit passes only with all of its cases.
+    counts is the cluster where cases belong together, else the case; a unit passes only with all of its cases. Starter
+    cases that nobody has confirmed are asked and do not count: they must not fill a suite.
     """
     from interlock.services.grounding_measure import measure_grounding
 
-    suites = [suite for suite in run.suites if suite.kind is not SuiteKind.BASELINE]
+    suites = [_confirmed(suite) for suite in run.suites if suite.kind is not SuiteKind.BASELINE]
     return {
         "EVAL-01": _ran(run, suites),
         "EVAL-02": _slices(run, suites),
@@ -64,6 +66,11 @@ def measure_suite(run: Run) -> Mapping[str, Mapping[str, Any]]:
         "SAFE-02": _abstention(run, [suite for suite in suites if suite.kind in _ABSTENTION]),
         "PRS-01": _parsed(run, suites),
     }
+
+
+def _confirmed(suite: Suite) -> Suite:
+    cases = tuple(case for case in suite.cases if confirmed(case.source))
+    return suite if len(cases) == len(suite.cases) else replace(suite, cases=cases)
 
 
 def _result(run: Run, suite: Suite, case: Case) -> CaseResult:

@@ -8,6 +8,7 @@ from interlock.core.document import Document
 from interlock.core.errors import InterlockError
 from interlock.core.language import Heard, Tongue, primary, stands
 from interlock.core.manifest import Part
+from interlock.core.pack_rules import cases_for_pack, pack_floor
 from interlock.core.packs import CONTRADICTED_BY, Pack, confirmed, harmful
 from interlock.core.score import CaseResult, Reply, Scored
 from interlock.core.suite import NO_PACKS, Case, Suite
@@ -139,6 +140,35 @@ def measure_packs(run: Run, loaded: Loaded, reader: LanguageReader | None) -> Ma
     return {"packs": [_pack(run, loaded, pack, foreign) for pack in Pack], "languages": tongues}
 
 
+def pack_states(loaded: Loaded, reader: LanguageReader | None) -> Mapping[str, Any]:
+    """How the packs stand before anything is asked: cases, those that count, and how many a first pass takes, if none fails."""
+    rows = []
+    for pack in Pack:
+        cases = of_pack(loaded.suites, pack)
+        floor = pack_floor(pack, loaded.release.limits, _declared(loaded.suites, pack))
+        said = excuse(loaded, pack)
+        starters = sum(not confirmed(case.source) for _, case in cases)
+        rows.append(
+            {
+                "pack": pack.value,
+                "what": pack.what,
+                "excuse": said,
+                "cases": len(cases),
+                "starters": starters,
+                "floor": floor,
+                "need": None if said is not None else cases_for_pack(floor, 0, len(cases) - starters),
+            }
+        )
+    return {"packs": rows, "languages": measure_languages(loaded, reader)}
+
+
+def _declared(suites: Sequence[Suite], pack: Pack) -> float | None:
+    """The highest floor that a slice of this pack declares for the whole case."""
+    pieces = [(suite, piece) for suite in packed(suites) for piece in suite.slices if piece.pack is pack]
+    floors = [floor for suite, piece in pieces if (floor := suite.floors(piece).get("case")) is not None]
+    return max(floors, default=None)
+
+
 def _pack(run: Run, loaded: Loaded, pack: Pack, foreign: set[tuple[str, str]]) -> dict[str, Any]:
     cases = of_pack(run.suites, pack)
     starters = [(suite, case) for suite, case in cases if not confirmed(case.source)]
@@ -147,12 +177,6 @@ def _pack(run: Run, loaded: Loaded, pack: Pack, foreign: set[tuple[str, str]]) -
     aside |= foreign if pack is Pack.MULTILINGUAL else set()
     counted = [(suite, case) for suite, case in cases if (suite.name, case.id) not in aside]
     units = count_units(run, counted)
-    floors = [
-        floor
-        for suite in packed(run.suites)
-        for piece in suite.slices
-        if piece.pack is pack and (floor := suite.floors(piece).get("case")) is not None
-    ]
     return {
         "pack": pack.value,
         "excuse": excuse(loaded, pack),
@@ -163,7 +187,7 @@ def _pack(run: Run, loaded: Loaded, pack: Pack, foreign: set[tuple[str, str]]) -
         "broken": units["broken"],
         "curtailed": units["curtailed"],
         "unscored": units["unscored"],
-        "floor": max(floors, default=None),
+        "floor": _declared(run.suites, pack),
         "starters": len(starters),
         "unexposed": [case.id for _, case in unexposed],
         "critical": list(_critical(run, pack, cases)),
