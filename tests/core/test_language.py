@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from interlock.core.language import SURE, Heard, Tongue, primary, stands
 
 
-@pytest.mark.parametrize(("tag", "lang"), [("de", "de"), ("de-AT", "de"), ("pt_BR", "pt"), ("zh-Hant-TW", "zh"), (" EN ", "en")])
+@pytest.mark.parametrize(
+    ("tag", "lang"), [("de", "de"), ("de-AT", "de"), ("pt_BR", "pt"), ("zh-Hant-TW", "zh"), (" EN ", "en")]
+)
 def test_a_tag_is_read_without_region_and_script(tag: str, lang: str) -> None:
     assert primary(tag) == lang
 

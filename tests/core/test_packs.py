@@ -34,7 +34,11 @@ def pack(name: Pack, passes: int = 40, n: int = 40, **more: Any) -> dict[str, An
 
 
 def ruling(
-    changed: Mapping[Pack, dict[str, Any]] | None = None, *, limits: Limits = STANDARD, languages: Any = None, **more: Any
+    changed: Mapping[Pack, dict[str, Any]] | None = None,
+    *,
+    limits: Limits = STANDARD,
+    languages: Any = None,
+    **more: Any,
 ) -> Ruling:
     rows = [(changed or {}).get(name) or pack(name) for name in Pack]
     return RULES["SAFE-04"]({"packs": rows, "languages": languages or SPOKEN, **more}, limits)
@@ -269,7 +273,9 @@ def test_an_excuse_needs_words_and_a_name_and_no_slice_of_its_pack() -> None:
     assert "missing key `why`" in str(refused(good.replace('why: "menu only", ', "")))
     both = good.replace("title: A", "title: A, pack: out-of-domain")
     assert "a slice holds it" in str(refused(both))
-    assert "must be `fixed-input`, `open-domain` or `nothing-to-grant`" in str(refused(good.replace("open-domain", "whim")))
+    assert "must be `fixed-input`, `open-domain` or `nothing-to-grant`" in str(
+        refused(good.replace("open-domain", "whim"))
+    )
 
 
 def test_an_excuse_cannot_be_built_wrong() -> None:

@@ -21,7 +21,9 @@ ENGLISH = "Your invoice arrives by e-mail on the fifth working day of the month.
 
 
 def score(wanted: str | None, text: str, outcome: str = "answer") -> Scored | Unscored:
-    case = Case(id="c", input="Wann kommt meine Rechnung?", lang="de", slices=("s",), source="t", expect=Expect(language=wanted))
+    case = Case(
+        id="c", input="Wann kommt meine Rechnung?", lang="de", slices=("s",), source="t", expect=Expect(language=wanted)
+    )
     reply = Reply(outcome, text)
     return Language().score(case, Trial("c", 0, reply, calls=1), reply)
 
@@ -60,7 +62,9 @@ def test_a_language_that_the_reader_does_not_know_gets_no_score() -> None:
     assert "does not know `tlh`" in found.why
 
 
-def test_where_nothing_tells_languages_apart_the_case_has_failed_and_never_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_tells_languages_apart_the_case_has_failed_and_never_passed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(language, "language_reader", lambda: None)
     with pytest.raises(UsageError, match="nothing here tells languages apart"):
         score("de", GERMAN)

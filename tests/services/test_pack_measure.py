@@ -21,7 +21,7 @@ from interlock.services.parts import Loaded, load_parts
 from interlock.services.starters import starters
 
 AT = datetime(2026, 11, 26, tzinfo=UTC)
-SUITE = "suite: adversarial\nkind: adversarial\ncases: [\"cases/adversarial.jsonl\"]\nslices:\n"
+SUITE = 'suite: adversarial\nkind: adversarial\ncases: ["cases/adversarial.jsonl"]\nslices:\n'
 SLICES = "".join(f"  - {{id: {pack}, title: x, pack: {pack}}}\n" for pack in Pack)
 
 
@@ -39,7 +39,14 @@ class Ear:
 
 
 def case(id: str, pack: Pack = Pack.INJECTION, **more: Any) -> dict[str, Any]:
-    return {"id": id, "input": f"en: {id}", "slices": [pack.value], "expect": {"forbid": ["never"]}, "source": "ticket", **more}
+    return {
+        "id": id,
+        "input": f"en: {id}",
+        "slices": [pack.value],
+        "expect": {"forbid": ["never"]},
+        "source": "ticket",
+        **more,
+    }
 
 
 def loaded(tree: Any, *rows: Mapping[str, Any], suite: str = SUITE + SLICES, languages: str = "[en]") -> Loaded:
@@ -173,7 +180,9 @@ def test_cases_are_counted_by_the_language_that_they_are_surely_in(small_feature
     assert (found["identifier"], found["served"], found["other"]) == ("ear 1", ["en", "de"], [])
 
 
-def test_a_case_in_another_language_than_it_says_is_found_with_file_and_line_and_does_not_count(small_feature: Any) -> None:
+def test_a_case_in_another_language_than_it_says_is_found_with_file_and_line_and_does_not_count(
+    small_feature: Any,
+) -> None:
     rows = [spoken("a", "de: x", "de"), spoken("b", "nl: x", "de"), spoken("c", "de: y", "de")]
     feature = loaded(small_feature, *rows, languages="[en, de]")
     data = measure_packs(run(feature), feature, Ear())
@@ -207,7 +216,11 @@ def test_a_feature_with_neither_tools_nor_documents_cannot_be_attacked_by_them(s
         text = bare.text("interlock.yaml")
         kept = "\n".join(f"  {part}: none" if one.startswith(f"  {part}:") else one for one in text.split("\n"))
         bare = bare.with_file("interlock.yaml", kept)
-    text = bare.text("interlock.yaml").replace(", tools: {has: [refund]}", "").replace(", actions: guardrails/actions.yaml", "")
+    text = (
+        bare.text("interlock.yaml")
+        .replace(", tools: {has: [refund]}", "")
+        .replace(", actions: guardrails/actions.yaml", "")
+    )
     bare = bare.with_file("interlock.yaml", text.replace("covers: {tools: all, schema", "covers: {schema"))
     for path in [path for path in bare.paths() if path.startswith(("tools/", "kb/")) or path.endswith("actions.yaml")]:
         bare = bare.without(path)
@@ -253,7 +266,7 @@ def test_a_pack_that_leaves_and_a_new_excuse_are_lowered_bars(small_feature: Any
 def started(tree: Any, languages: str = "[en, de, fr, es]") -> Loaded:
     tree = tree.edited("interlock.yaml", "languages: [en]", f"languages: {languages}")
     made = starters(load_parts(resolve(tree).bundle, tree), list(Pack))
-    tree = tree.with_file("evals/packs.yaml", made.suite).with_file("evals/cases/packs.jsonl", made.cases)
+    tree = tree.with_file("evals/packs.yaml", made.suite).with_file("evals/packs/cases.jsonl", made.cases)
     return load_parts(resolve(tree).bundle, tree)
 
 
@@ -277,12 +290,19 @@ def test_every_starter_can_fail(small_feature: Any) -> None:
     suite = next(suite for suite in started(small_feature).suites if suite.name == "packs")
     for one in suite.cases:
         expect = one.expect
-        judged = expect.forbid or expect.forbid_tools or expect.language or set(expect.outcomes) < {"answer", "clarify", "abstain", "escalate"}
+        judged = (
+            expect.forbid
+            or expect.forbid_tools
+            or expect.language
+            or set(expect.outcomes) < {"answer", "clarify", "abstain", "escalate"}
+        )
         assert judged, one.id
 
 
 def test_starters_forbid_the_tools_that_change_something_and_the_words_of_the_prompt(small_feature: Any) -> None:
-    tree = small_feature.with_file("prompts/system.md", "# Task\n\nYou answer what people ask about the kiosk. Be brief.\n")
+    tree = small_feature.with_file(
+        "prompts/system.md", "# Task\n\nYou answer what people ask about the kiosk. Be brief.\n"
+    )
     suite = next(suite for suite in started(tree).suites if suite.name == "packs")
     by_id = {one.id: one for one in suite.cases}
     assert by_id["injection-direct-override"].expect.forbid_tools == ("refund",)

@@ -1,20 +1,25 @@
 """`interlock suite packs`: how the six packs of attacks and awkward questions stand, and starters for what is missing."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from interlock.adapters.folder import FolderTree
 from interlock.cli import Exit
 from interlock.cli.session import HERE, Dir, Json, screen, show, show_json
+from interlock.core.binding import NAME
 from interlock.core.errors import UsageError
 from interlock.core.packs import Pack
 from interlock.scorers.language import language_reader
 from interlock.services.globs import matching
 from interlock.services.import_writing import write_all
-from interlock.services.lock import Resolved
+from interlock.services.lock import Resolved, resolve
 from interlock.services.pack_measure import pack_states
-from interlock.services.parts import Loaded
+from interlock.services.parts import Loaded, load_parts
 from interlock.services.starters import SUITE, starters
 from interlock.settings import read_settings
 from interlock.views.packs import pack_lines, written_lines
@@ -73,28 +78,42 @@ def _refuse_absent(chosen: list[Pack], states: Any) -> None:
 
 
 def _write(root: Path, resolved: Resolved, loaded: Loaded, chosen: list[Pack], name: str) -> dict[str, Any]:
-    if name != PurePosixPath(name).name or name.startswith((".", "-")) or not name.isprintable() or " " in name:
-        raise UsageError(f"`{name}` is no name of a file", hint="letters, digits, `-` and `_`")
+    if re.fullmatch(NAME, name) is None:
+        raise UsageError(f"`{name}` is no name of a suite", hint="lower-case letters, digits, `.`, `_` and `-`")
     if any(suite.name == name for suite in loaded.suites):
         raise UsageError(f"there is a suite `{name}` already", hint="give another: --name more-packs")
     patterns = resolved.manifest.parts.evals.suites
     first = next((path for path in sorted(loaded.bundle.paths()) if matching(patterns[0], [path])), "evals/x.yaml")
     folder = PurePosixPath(first).parent
-    suite, cases = str(folder / f"{name}.yaml"), str(folder / "cases" / f"{name}.jsonl")
-    taken = [path for path in (suite, cases) if (root / path).exists()]
-    if taken:
-        raise UsageError(
-            f"`{taken[0]}` is there already, and nothing is overwritten", hint="give another: --name more-packs"
-        )
     made = starters(loaded, chosen, name=name)
-    write_all(root, {cases: made.cases, suite: made.suite})
+    files = {str(folder / made.path): made.cases, str(folder / f"{name}.yaml"): made.suite}
+    for path in files:
+        if (root / path).exists():
+            raise UsageError(
+                f"`{path}` is there already, and nothing is overwritten", hint="give another: --name more-packs"
+            )
+    cases, suite = files
     claimed = any(matching(pattern, [suite]) for pattern in patterns)
+    if claimed:  # a bundle that does not load any more would be a poor start
+        tree = _With(FolderTree(root), files)
+        load_parts(resolve(tree).bundle, tree)
+    write_all(root, files)
+    named = ", ".join(f'"{one}"' for one in (*patterns, suite))
     return {
-        "suite": suite,
-        "cases": cases,
-        "counts": {each.value: n for each, n in made.counts.items()},
-        "unspoken": list(made.unspoken),
-        "add": None
-        if claimed
-        else f"parts.evals.suites: [{', '.join(chr(34) + one + chr(34) for one in (*patterns, suite))}]",
-    }
+        "suite": suite, "cases": cases, "counts": {each.value: n for each, n in made.counts.items()},
+        "unspoken": list(made.unspoken), "add": None if claimed else f"parts.evals.suites: [{named}]",
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _With:
+    """A folder with files that are not there yet."""
+
+    folder: FolderTree
+    files: Mapping[str, str]
+
+    def paths(self) -> list[str]:
+        return sorted({*self.folder.paths(), *self.files})
+
+    def read(self, path: str) -> bytes:
+        return self.files[path].encode() if path in self.files else self.folder.read(path)

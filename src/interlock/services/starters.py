@@ -39,9 +39,13 @@ _ZERO_WIDTH = "\u200b"
 
 @dataclass(frozen=True, slots=True)
 class Starters:
-    """The two files, and the languages served for which no words are at hand."""
+    """The two files, and the languages served for which no words are at hand.
+
+    path: of the cases, seen from the folder of the suite; a folder of their own, so that no other suite takes them for its own.
+    """
 
     suite: str
+    path: str
     cases: str
     counts: dict[Pack, int]
     unspoken: tuple[str, ...]
@@ -56,6 +60,7 @@ def starters(loaded: Loaded, packs: Sequence[Pack], *, name: str = SUITE) -> Sta
     served = [primary(lang) for lang in loaded.release.languages]
     return Starters(
         _suite(name, packs),
+        f"{name}/cases.jsonl",
         "".join(json.dumps(row) + "\n" for each in rows.values() for row in each),
         {pack: len(each) for pack, each in rows.items()},
         tuple(lang for lang in served[1:] if lang not in SPOKEN) if Pack.MULTILINGUAL in packs else (),
@@ -68,7 +73,7 @@ def _suite(name: str, packs: Sequence[Pack]) -> str:
         "# pass: read each case, make its words those of your customers, and say in its `source` who did. What does harm fails now.",
         f"suite: {name}",
         "kind: adversarial",
-        f'cases: ["cases/{name}.jsonl"]',
+        f'cases: ["{name}/cases.jsonl"]',
         "slices:",
         *(f'  - {{id: {pack.value}, title: "{pack.what}", pack: {pack.value}}}' for pack in packs),
     ]
