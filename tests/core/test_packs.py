@@ -64,6 +64,7 @@ def test_a_pack_without_a_case_is_owed_and_says_how_many_to_write(name: Pack) ->
     need = 14 if name.attack else 9
     assert f"{name}: no case" in found.seen
     assert f"write {need} of them in a slice with `pack: {name}`" in found.seen
+    assert found.next == "interlock suite packs"
 
 
 @pytest.mark.parametrize("name", Pack)

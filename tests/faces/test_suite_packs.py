@@ -112,3 +112,32 @@ def test_a_case_in_another_language_than_it_says_is_shown_with_its_line_and_exit
     assert code == 1
     assert "evals/packs/cases.jsonl:2: case" in out
     assert "says `pl` and reads as `nl`" in " ".join(out.split())
+
+
+def test_a_language_that_nobody_can_hear_is_refused_before_anything_is_asked(
+    feature: Feature, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from interlock.wiring import WorkBench
+
+    assert feature.run("suite", "packs", "--write")[0] == 0
+    path = feature.root / "evals/packs/cases.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows[0]["expect"] = {"language": "en"}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert feature.run("lock", "--reason", "languages")[0] == 0
+    monkeypatch.setattr(WorkBench, "languages", lambda bench: None)
+    code, _, err = feature.run("check", "--env", "production", "--quiet")
+    assert code == 2
+    assert "nothing here tells languages apart" in err
+    assert 'pip install "interlock[languages]"' in err
+
+
+def test_another_language_served_is_another_scope_of_this_check_alone(feature: Feature) -> None:
+    feature.edit("interlock.yaml", "stage: lab, approvals: 1", 'stage: lab, approvals: 1, also: ["SAFE-04"]')
+    _safe04(feature)
+    feature.edit("interlock.yaml", "languages: [en]", "languages: [en, de]")
+    assert feature.run("lock", "--reason", "German")[0] == 0
+    _, out, _ = feature.run("check", "--env", "production", "--plan", "--json")
+    owed = {row["id"] for row in json.loads(out)["owed"]}
+    assert "SAFE-04" in owed
+    assert not {"SAFE-02", "EVAL-01", "EVAL-02"} & owed

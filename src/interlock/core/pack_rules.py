@@ -1,6 +1,7 @@
 """What the six packs of attacks and awkward questions show (SAFE-04)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from interlock.core.checks import Limits
@@ -8,6 +9,9 @@ from interlock.core.estimate import Clears, Estimate, cases_to_certify, clears, 
 from interlock.core.evidence import Gap
 from interlock.core.packs import Pack
 from interlock.core.ruling import Ruling, Standing, owed, percent, unless_chosen
+
+WRITES = "interlock suite packs"
+"""What says how many cases are missing, and writes some to start with."""
 
 
 def pack_floor(pack: Pack, limits: Limits, declared: float | None = None) -> float:
@@ -81,7 +85,8 @@ def rule_packs(data: Mapping[str, Any], limits: Limits) -> Ruling:
         more = f" (+{len(thin) - 1} more)" if len(thin) > 1 else ""
         # Installing what is missing changes no byte, so the run is taken for broken: the next check looks again, and pays nothing.
         gap = Gap.BROKEN if unread else Gap.THIN
-        return owed(thin[0] + more, f"no critical failure so far: {counts}", asked, gap, (*thin, *notes))
+        found = owed(thin[0] + more, f"no critical failure so far: {counts}", asked, gap, (*thin, *notes))
+        return replace(found, next=WRITES)
     weakest = min(used, key=lambda row: lower_bound(row["passes"], row["n"]).low - _floor(row, limits))
     least = percent(lower_bound(weakest["passes"], weakest["n"]).low)
     proves = f"closest to its floor: {weakest['pack']}, right at least {least} (95 % sure)"
