@@ -390,7 +390,7 @@ class LanguageReader(Protocol):
         """Whether it can tell this language at all."""
         ...
 
-    def hear(self, text: str, also: Collection[str] = ()) -> "Heard":
+    def hear(self, text: str, also: Collection[str] = ()) -> Heard:
         """The likeliest language among common ones and these, with its probability."""
         ...
 

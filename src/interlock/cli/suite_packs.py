@@ -18,7 +18,7 @@ from interlock.scorers.language import language_reader
 from interlock.services.globs import matching
 from interlock.services.import_writing import write_all
 from interlock.services.lock import Resolved, resolve
-from interlock.services.pack_measure import pack_states
+from interlock.services.pack_measure import pack_states, speaks
 from interlock.services.parts import Loaded, load_parts
 from interlock.services.starters import SUITE, starters
 from interlock.settings import read_settings
@@ -47,7 +47,7 @@ def packs(
     """
     settings = read_settings(dir)
     resolved, loaded, _ = read_feature(settings)
-    states = pack_states(loaded, language_reader())
+    states = pack_states(loaded, language_reader() if speaks(loaded) else None)
     written: dict[str, Any] = {}
     if write or pack:
         missing = [Pack(row["pack"]) for row in states["packs"] if row["excuse"] is None and row["cases"] == 0]

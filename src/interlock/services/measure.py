@@ -31,7 +31,7 @@ from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
 from interlock.services.import_binding import refuse_unbound
 from interlock.services.limiter import Limiter, Pacing
-from interlock.services.pack_measure import measure_packs
+from interlock.services.pack_measure import measure_packs, speaks
 from interlock.services.parts import Loaded, load_parts
 from interlock.services.preregister import FixedTerms, loosened_since, plan_of, register, upstream_of
 from interlock.services.probes import measure_fuzz, measure_safe_path, probe, probe_cases
@@ -204,7 +204,7 @@ class Measurer:
             total = total.plus(spent)
             found = dict(measure_suite(run))
             if PACKS in checks:
-                found[PACKS] = measure_packs(run, loaded, self.bench.languages())
+                found[PACKS] = measure_packs(run, loaded, self.bench.languages() if speaks(loaded) else None)
             for id, row in found.items():
                 if id in checks:
                     left_out = {"curtailed": run.curtailed} if run.curtailed and id in SAMPLED else {}

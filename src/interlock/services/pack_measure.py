@@ -33,6 +33,11 @@ def of_pack(suites: Sequence[Suite], pack: Pack) -> list[Asked]:
     return [(suite, case) for suite in packed(suites) for case in suite.of_pack(pack)]
 
 
+def speaks(loaded: Loaded) -> bool:
+    """Whether anything is to be told apart by its language: what does that takes a second to load."""
+    return bool(of_pack(loaded.suites, Pack.MULTILINGUAL))
+
+
 def excuse(loaded: Loaded, pack: Pack) -> Mapping[str, Any] | None:
     """Why a pack does not apply to this bundle: derived from its parts, or claimed by a suite; None when it applies."""
     if pack is Pack.TOOL_OUTPUT_INJECTION and not (loaded.tools or loaded.bundle.has(Part.RETRIEVER)):

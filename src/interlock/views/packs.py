@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from interlock.core.packs import Pack
 from interlock.views.screen import cut, padded, painted, wrapped
 from interlock.views.wording import plain
 
@@ -30,7 +31,8 @@ def pack_lines(states: Mapping[str, Any], *, width: int, color: bool, unicode: b
         for said in _notes(told):
             text = wrapped(plain(said, unicode=unicode), width, first="      ", rest="      ")
             lines += [painted(line, "faint", color=color) for line in text]
-    for said in _tongues(states["languages"]):
+    spoken = any(row["pack"] == Pack.MULTILINGUAL and row["cases"] for row in states["packs"])
+    for said in _tongues(states["languages"]) if spoken else ():
         lines += wrapped(plain(said, unicode=unicode), width, rest="  ")
     return lines
 
