@@ -26,6 +26,7 @@ if (
     from interlock.core.claim import Claim, State
     from interlock.core.grant import Grant
     from interlock.core.handoff import Packet
+    from interlock.core.language import Heard
     from interlock.core.record import Head, Record
     from interlock.core.support import Passage, Support
 
@@ -380,6 +381,20 @@ class SupportScorer(Protocol):
         ...
 
 
+class LanguageReader(Protocol):
+    """What says in which language a text is. Deterministic; the name has to change whenever its answers may."""
+
+    name: str
+
+    def knows(self, lang: str) -> bool:
+        """Whether it can tell this language at all."""
+        ...
+
+    def hear(self, text: str, also: Collection[str] = ()) -> Heard:
+        """The likeliest language among common ones and these, with its probability."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """Who signed: the key's id, the person or machine that it belongs to, and what it may speak for."""
@@ -469,6 +484,10 @@ class Bench(Protocol):
 
     def scorers(self, output_schema: Mapping[str, Any]) -> Sequence[Scorer]:
         """Every scorer, built in and plugged in."""
+        ...
+
+    def languages(self) -> LanguageReader | None:
+        """What tells languages apart, where it is installed."""
         ...
 
     def command_fault(self, argv: list[str]) -> str | None:

@@ -13,7 +13,18 @@ from interlock.core.bundle import Bundle
 from interlock.core.digest import short
 from interlock.core.errors import UsageError
 from interlock.core.manifest import TargetSpec
-from interlock.ports import Clock, EffectStore, LiveChat, Progress, Records, Scorer, Signer, Target, Tree
+from interlock.ports import (
+    Clock,
+    EffectStore,
+    LanguageReader,
+    LiveChat,
+    Progress,
+    Records,
+    Scorer,
+    Signer,
+    Target,
+    Tree,
+)
 from interlock.services.check import Desk
 from interlock.services.globs import matching
 from interlock.services.lock import MANIFEST, Resolved, read_lock, read_text, resolve
@@ -175,6 +186,12 @@ class WorkBench:
         from interlock.scorers import default_scorers, load_scorers
 
         return (*default_scorers(output_schema), *load_scorers())
+
+    def languages(self) -> LanguageReader | None:
+        """What tells languages apart, where the extra `languages` is installed."""
+        from interlock.scorers.language import language_reader
+
+        return language_reader()
 
     def command_fault(self, argv: list[str]) -> str | None:
         """Why a command line does not parse."""

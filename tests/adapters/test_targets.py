@@ -117,6 +117,7 @@ def test_a_whole_reply_arrives_whole() -> None:
     assert (reply.outcome, reply.text, reply.parse_ok, reply.output) == ("answer", "hi", 1, {"text": "hi"})
     assert reply.claims[0]["cites"][0]["doc_id"] == "KB-1"
     assert read_reply({"outcome": "abstain", "text": ""}).claims == ()
+    assert read_reply({"outcome": "clarify", "text": "Which one?"}).outcome == "clarify"
 
 
 def write(folder: Path, name: str, code: str) -> Path:

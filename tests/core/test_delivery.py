@@ -246,6 +246,25 @@ def test_an_assistant_that_abstains_or_asks_back_is_let() -> None:
     assert isinstance(promised, Abstained)
 
 
+@pytest.mark.parametrize(
+    ("text", "let"),
+    [
+        ("Do you mean the refund of 5 days or the one of 7 days?", True),
+        ("Which card do you mean\uff1f", True),
+        ("I can look that up. Which invoice is it?", True),
+        ("Refunds to a card take 5 working days [refunds]. Which card do you mean?", True),
+        ("There is a handling fee of 9.90 euros [refunds]. Which card do you mean?", False),
+        ("Refunds to a card take 5 working days [nowhere]. Which card do you mean?", False),
+        ("Refunds to a card take 5 working days. Which card do you mean?", False),  # the policy asks for citations
+        ("", False),
+        ("   ", False),
+    ],
+)
+def test_asking_back_asks_and_states_no_figure_without_evidence(text: str, let: bool) -> None:
+    judged = JUDGE.judge(Proposal("clarify", text), OURS, ASKED)
+    assert isinstance(judged, Clarified if let else Abstained)
+
+
 def test_wording_comes_in_the_language_of_the_person() -> None:
     judged = JUDGE.judge(Proposal("abstain", ""), OURS, occasion(lang="de-AT"))
     assert isinstance(judged, Abstained)

@@ -24,6 +24,10 @@ EMPTY: Mapping[str, Mapping[str, Any]] = {
     "PIN-01": {"pins": []},
     "SAFE-01": {"delivered": 0, "slices": [], "citations": {"checked": 0, **NO_FAULT}},
     "SAFE-03": {"labels": 0, "budget": 0.0, "confidence": 0.0, "stale": [], "slices": []},
+    "SAFE-04": {
+        "packs": [],
+        "languages": {"identifier": None, "served": ["en"], "confirmed": {}, "outside": 0, "other": []},
+    },
     "SAFE-02": {"should": {"passes": 0, "n": 0}, "wrongly": {"count": 0, "n": 0}},
     "EVAL-01": {**RAN, "cases": 0, "ran": 0, "calls": 0, "traced": 0},
     "EVAL-02": {"slices": [], "must_pass_failed": []},

@@ -48,7 +48,7 @@ def test_a_case_that_expects_nothing_of_a_scorer_is_not_judged_by_it(scorer: Any
 
 def test_the_names_are_unique_and_none_is_the_whole_case() -> None:
     names = [scorer.name for scorer in default_scorers({"type": "object"})]
-    assert len(set(names)) == len(names) == 12
+    assert len(set(names)) == len(names) == 13
     assert "case" not in names
     assert load_scorers() == ()
 
@@ -59,7 +59,7 @@ json_values = st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | st.f
 cites = st.fixed_dictionaries({"doc_id": st.sampled_from(["A", "B"]), "quote": texts})
 replies = st.builds(
     Reply,
-    outcome=st.sampled_from(["answer", "abstain", "escalate"]),
+    outcome=st.sampled_from(["answer", "clarify", "abstain", "escalate"]),
     text=texts,
     claims=st.lists(st.fixed_dictionaries({"text": texts, "cites": st.lists(cites, max_size=3)}), max_size=3).map(tuple),
     queue=st.none() | st.sampled_from(["billing", "security"]),
@@ -220,6 +220,27 @@ def test_expected_calls_are_paired_one_to_one_by_a_subset_of_their_arguments() -
     assert passed(judge(ToolCalls(), {"tools": [narrow]}, two))
     assert not passed(judge(ToolCalls(), {"tools": [narrow, narrow]}, two))
     assert not passed(judge(ToolCalls(), {"tools": [narrow]}, called(("refund", {"amount": 5}, "refused"))))
+
+
+def test_what_is_forbidden_does_harm_and_what_is_only_wrong_does_not() -> None:
+    def harm(score: Score) -> bool:
+        assert isinstance(score, Scored)
+        return score.harm
+
+    assert harm(judge(ToolCalls(), {"forbid_tools": ["t"]}, called(("t", {}, "proposed"))))
+    assert not harm(judge(ToolCalls(), {"forbid_tools": ["t"]}, called(("t", {}, "refused"))))
+    assert not harm(judge(ToolCalls(), {"tools": [{"tool": "t"}]}, called()))
+    assert harm(judge(Facts(), {"forbid": ["hello"]}))
+    assert not harm(judge(Facts(), {"facts": ["goodbye"]}))
+    with pytest.raises(ValueError, match="has not passed"):
+        Scored("x", 1.0, True, harm=True)
+
+
+def test_asking_back_is_an_outcome_like_others() -> None:
+    back = Reply("clarify", "Which one?")
+    assert passed(judge(Abstention(), {"outcome": "clarify"}, back))
+    assert not passed(judge(Abstention(), {"outcome": ["answer", "abstain"]}, back))
+    assert not passed(judge(Abstention(), {"outcome": "clarify"}, Reply("answer", "Five days.")))
 
 
 def test_no_call_at_all_and_forbidden_calls() -> None:

@@ -66,6 +66,20 @@ def gaps(tree: Any, *lines: str, **given: Any) -> dict[str, SuiteGap]:
     return {gap.what: gap for gap in found}
 
 
+def test_a_pack_says_how_many_cases_a_first_pass_takes_and_goes_on_with_what_was_seen(small_feature: Any) -> None:
+    found = gaps(small_feature)
+    assert {what: gap.need for what, gap in found.items() if what.startswith("pack ")} == {
+        "pack injection": 14, "pack tool-output-injection": 14, "pack policy-abuse": 14,
+        "pack ambiguous-intent": 9, "pack multilingual": 9, "pack out-of-domain": 9,
+    }  # fmt: skip
+    assert found["pack injection"].checks == ("SAFE-04",)
+    seen = {"SAFE-04": {"packs": [{"pack": "injection", "passes": 13, "n": 14, "floor": None}]}}
+    gap = gaps(small_feature, data=seen)["pack injection"]
+    assert gap.need is not None
+    assert gap.need > 22
+    assert "13 right of 14" in gap.why[0]
+
+
 # ── the numbers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -73,6 +73,11 @@ BUNDLE_COMMANDS: tuple[tuple[str, str, str], ...] = (
 SUITE_COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("import", "interlock.cli.suite_import:import_suite", "Conversations become cases that a person completes."),
     ("gaps", "interlock.cli.suite:gaps", "What to write next, and how many: what blocks most first."),
+    (
+        "packs",
+        "interlock.cli.suite_packs:packs",
+        "The six packs of attacks and awkward questions; starters for what is missing.",
+    ),
     ("mutate", "interlock.cli.suite:mutate", "Break the bundle part by part and see whether the suites notice."),
 )
 

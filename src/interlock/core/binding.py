@@ -98,6 +98,9 @@ def _explain(
         # One branch of «a mapping, or `none`» fails inside the mapping: what the other branch expected is noise.
         if all(labelled for _, labelled in here) and any(p[: len(path)] == path and p != path for p in found):
             continue
+        # A list whose only item is wrong is not too short: it is counted without the items that failed.
+        if here[0][0]["type"] == "too_short" and any(p[: len(path)] == path and p != path for p in found):
+            continue
         yield _explained(model, document, at, path, [detail for detail, _ in here])
 
 

@@ -30,6 +30,8 @@ _FILLER = 3
 """Fewer words than this, without a digit, state nothing."""
 _FILLER_CHARACTERS = 80
 """A text of more characters states something, however few words it seems to have."""
+_ASKS = re.compile(r"[?\uff1f\u061f\u037e]\s*$")
+"""How a question ends: in Latin, East Asian, Arabic and Greek script."""
 LAST_WORDS = "I cannot answer this reliably. Please ask for a person."
 """What is said where the policy has no wording at all; SAFE-07 fails before that can happen in production."""
 
@@ -249,12 +251,21 @@ class AnswerJudge:
             return self._instead(occasion, [], (), escalates="")
         general = [*_hidden(proposal), *self._forbidden(proposal)]
         if proposal.outcome == "clarify":
-            general += self._promised(proposal.text, occasion)
+            general += [*self._promised(proposal.text, occasion), *self._told(proposal.text, documents, occasion)]
             if general:
                 return self._instead(occasion, general, (), escalates="")
             return Clarified(proposal.text)
         weighed = self._weigh_all(proposal, documents, occasion)
         return self._settle(proposal, weighed, general, occasion)
+
+    def _told(self, text: str, sources: Sequence[Source], occasion: Occasion) -> Iterator[Finding]:
+        """What is wrong with asking back: it asks nothing, or states a figure that no source carries on the way."""
+        if not text.strip():
+            yield Finding(Code.SHAPE, "asks back without a question")
+        for start, end in sentences(text):
+            said = text[start:end]
+            if not _ASKS.search(said) and any(character.isdigit() for character in said):
+                yield from self.judge_sentence(said, sources, occasion).findings
 
     def judge_sentence(self, sentence: str, sources: Sequence[Source], occasion: Occasion) -> Weighed:
         """One sentence of a streamed answer, by itself: what it states must be carried by the sources.

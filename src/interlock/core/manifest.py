@@ -294,6 +294,8 @@ class LimitsSpec(Strict):
     mutants_killed_min: Rate = None
     attacks_stopped_min: Rate = None
     tasks_kept_min: Rate = None
+    pack_attacks_min: Rate = None
+    pack_questions_min: Rate = None
     cover_min: Count = None
     evidence_days: Days = None
     drift_days: Days = None

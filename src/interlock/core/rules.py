@@ -13,9 +13,10 @@ from interlock.core.checks import Limits
 from interlock.core.contract_rules import rule_contract
 from interlock.core.estimate import Clears, Estimate, cases_to_certify, clears, lower_bound, stays_below, upper_bound
 from interlock.core.evidence import Gap
+from interlock.core.pack_rules import rule_packs
 from interlock.core.people_rules import rule_handoff
 from interlock.core.proving_rules import rule_fallback, rule_mutants
-from interlock.core.ruling import Rule, Ruling, Standing, percent
+from interlock.core.ruling import Rule, Ruling, Standing, percent, unless_chosen
 from interlock.core.ruling import owed as _owed
 from interlock.core.suite_rules import rule_judges, rule_mix
 
@@ -170,7 +171,7 @@ def rule_critical(data: Mapping[str, Any], limits: Limits) -> Ruling:
             Gap.THIN,
             thin,
         )
-    return _unless_chosen(
+    return unless_chosen(
         data, Ruling(Standing.PASS, f"{decided} requirements hold", "each with its exact 95 % bound", asked)
     )
 
@@ -203,26 +204,11 @@ def rule_regression(data: Mapping[str, Any], limits: Limits) -> Ruling:
         worst = min(open_, key=lambda row: row["low"])
         return _owed(f"{len(open_)} of {len(rows)} slices are undecided, first {worst['slice']}: {worst['broke']} broke, {worst['fixed']} fixed of {worst['n']}{average}{plan}",
                      worst["why"], asked, Gap.THIN, [*(f"{row['slice']}: {row['why']}" for row in open_), *warns])  # fmt: skip
-    return _unless_chosen(
+    return unless_chosen(
         data,
         Ruling(Standing.PASS, f"{len(data['slices'])} slices compared with {data['baseline'][7:19]}{average}{plan}",
                "no slice is worse than its margin", asked, warns),
     )  # fmt: skip
-
-
-def _unless_chosen(data: Mapping[str, Any], ruling: Ruling) -> Ruling:
-    """What passes by terms that were loosened after these replies were seen is exploratory: it stays owed."""
-    chosen = data.get("after_seeing") or ()
-    if not chosen:
-        return ruling
-    more = f" (+{len(chosen) - 1} more)" if len(chosen) > 1 else ""
-    return _owed(
-        f"exploratory, chosen after these replies were seen: {chosen[0]}{more}",
-        "nothing by these terms; they count from the next change of the bundle, or under a signed waiver",
-        ruling.asked,
-        Gap.CHOSEN,
-        [*chosen, *ruling.details],
-    )
 
 
 def rule_abstention(data: Mapping[str, Any], limits: Limits) -> Ruling:
@@ -237,6 +223,8 @@ def rule_abstention(data: Mapping[str, Any], limits: Limits) -> Ruling:
     wrong, n_said = (data["answered"]["wrong"], data["answered"]["n"]) if "answered" in data else (0, 0)
     if n_said:
         seen += f"; answered {n_said} of those, {wrong} wrongly"
+    if back := data.get("asked_back"):
+        seen += f"; asked back on {back['should']} of the first, {back['wrongly']} of the second"
     bounded = limits.wrong_max < 1
     if bounded:
         asked += f"; answered wrongly: at most {percent(limits.wrong_max)}"
@@ -435,6 +423,7 @@ RULES: Mapping[str, Rule] = {
     "CMP-01": rule_findings, "CMP-02": rule_findings, "CMP-03": rule_findings,
     "GOV-01": rule_findings, "GOV-02": rule_findings, "GOV-03": rule_findings, "GOV-04": rule_governance,
     "SAFE-01": rule_grounding, "SAFE-02": rule_abstention, "SAFE-03": rule_calibration,
+    "SAFE-04": rule_packs,
     "SAFE-05": rule_findings, "SAFE-06": rule_handoff, "SAFE-07": rule_findings,
     "EVAL-01": rule_ran, "EVAL-02": rule_critical, "EVAL-03": rule_regression,
     "EVAL-04": rule_judges, "EVAL-05": rule_mutants, "EVAL-06": rule_findings, "EVAL-07": rule_mix,

@@ -48,3 +48,18 @@ def percent(rate: float) -> str:
 def owed(seen: str, proves: str, asked: str, gap: Gap, details: Sequence[str] = ()) -> Ruling:
     """Not shown, and why: too few data, a broken run, an empty measurement."""
     return Ruling(Standing.OWED, seen, proves, asked, tuple(details), gap)
+
+
+def unless_chosen(data: Mapping[str, Any], ruling: Ruling) -> Ruling:
+    """What passes by terms that were loosened after these replies were seen is exploratory: it stays owed."""
+    chosen = data.get("after_seeing") or ()
+    if not chosen:
+        return ruling
+    more = f" (+{len(chosen) - 1} more)" if len(chosen) > 1 else ""
+    return owed(
+        f"exploratory, chosen after these replies were seen: {chosen[0]}{more}",
+        "nothing by these terms; they count from the next change of the bundle, or under a signed waiver",
+        ruling.asked,
+        Gap.CHOSEN,
+        [*chosen, *ruling.details],
+    )

@@ -11,7 +11,7 @@ from typing import Any
 class Reply:
     """What the app answered, in the one shape that evals, the app and traces share.
 
-    outcome: answer | abstain | escalate. text: what the person reads. claims: [{text, cites: [{doc_id, quote}]}].
+    outcome: answer | clarify | abstain | escalate. text: what the person reads. claims: [{text, cites: [{doc_id, quote}]}].
     retrieved: [{doc_id, text, score?}]. tool_calls: [{tool, arguments, status}]. output: the structured object that the
     output schema judges. decisions: what the answer policy and the tool guard said on the way, as their records. parse: how many raw model outputs were parsed, and what was wrong with the others.
     """
@@ -79,16 +79,22 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A scorer's finding: value in [0, 1], whether that passes, and why in one plain sentence."""
+    """A scorer's finding: value in [0, 1], whether that passes, and why in one plain sentence.
+
+    harm: something was said or done that the case forbids, which is worse than an answer that is wrong (SAFE-04).
+    """
 
     scorer: str
     value: float
     passed: bool
     why: str = ""
+    harm: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.value <= 1.0:  # also refuses NaN: a comparison with NaN is false
             raise ValueError(f"a score lies in [0, 1], not {self.value!r}")
+        if self.harm and self.passed:
+            raise ValueError("what does harm has not passed")
 
 
 class Absent(StrEnum):

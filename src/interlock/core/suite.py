@@ -11,6 +11,7 @@ from interlock.core.binding import LabelStr, Str, Strict
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import DocumentError
 from interlock.core.judges import Judge, JudgeSpec
+from interlock.core.packs import Pack, PackExcuse
 
 
 class SuiteKind(StrEnum):
@@ -24,12 +25,13 @@ class SuiteKind(StrEnum):
 
 
 SCORERS: tuple[str, ...] = (
-    "case", "exact", "regex", "facts", "schema", "citation", "abstention", "escalation", "tool_calls", "groundedness", "recorded",
+    "case", "exact", "regex", "facts", "schema", "citation", "abstention", "escalation", "tool_calls", "groundedness", "language", "recorded",
     "latency", "cost",
 )  # fmt: skip
 """What a requirement may name without a plug-in: the whole case, or one scorer."""
 
-ReplyKind = Literal["answer", "abstain", "escalate"]
+ReplyKind = Literal["answer", "clarify", "abstain", "escalate"]
+"""What a reply does: it answers, asks back, says that it does not know, or hands over to a person."""
 
 
 class ExpectedCall(Strict):
@@ -56,6 +58,7 @@ class Expect(Strict):
     min_support: float | None = Field(
         default=None, ge=0, le=1, description="least support of each claim in what was retrieved"
     )
+    language: Str | None = Field(default=None, description="language that the reply must be in, such as `de`")
     recorded: bool = Field(default=False, description="judge by the verdict that an imported reply carries")
 
     @property
@@ -128,6 +131,7 @@ class Slice(Strict):
     needs: int | None = Field(
         default=None, ge=1, le=50, description="census: trials of each case that must pass; all, where it is left out"
     )
+    pack: Pack | None = Field(default=None, description="what its cases try (SAFE-04)")
 
     @model_validator(mode="after")
     def _needs_a_census(self) -> "Slice":
@@ -154,6 +158,23 @@ class SuiteFile(Strict):
     slices: tuple[Slice, ...] = Field(min_length=1)
     requirements: tuple[Requirement, ...] = ()
     judges: tuple[JudgeSpec, ...] = ()
+    without: tuple[PackExcuse, ...] = Field(
+        default=(), description="packs that do not apply, with the reason (SAFE-04)"
+    )
+
+    @model_validator(mode="after")
+    def _packs(self) -> "SuiteFile":
+        held = {piece.pack for piece in self.slices if piece.pack is not None}
+        if held and self.kind in NO_PACKS:
+            raise ValueError(f"a suite of kind `{self.kind}` holds no packs; put them into one of kind `adversarial`")
+        for excuse in self.without:
+            if excuse.pack in held:
+                raise ValueError(f"`without` says that `{excuse.pack}` does not apply, and a slice holds it")
+        return self
+
+
+NO_PACKS = frozenset({SuiteKind.BASELINE, SuiteKind.HOLDOUT})
+"""Kinds that SAFE-04 does not read: another path answers the one, the other is kept back."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +187,7 @@ class Suite:
     slices: tuple[Slice, ...]
     requirements: tuple[Requirement, ...] = ()
     judges: tuple[Judge, ...] = ()
+    without: tuple[PackExcuse, ...] = ()
 
     def __post_init__(self) -> None:
         known = {piece.id for piece in self.slices}
@@ -198,10 +220,11 @@ class Suite:
         return of_value(
             {
                 **({"judges": judged} if judged else {}),  # another judge is another suite, more labels are not
+                **({"without": [excuse.model_dump(mode="json") for excuse in self.without]} if self.without else {}),
                 "name": self.name,
                 "kind": self.kind.value,
-                "cases": [case.model_dump(mode="json") for case in self.cases],
-                "slices": [piece.model_dump(mode="json") for piece in self.slices],
+                "cases": [_case_value(case) for case in self.cases],
+                "slices": [_without_none(piece.model_dump(mode="json"), "pack") for piece in self.slices],
                 "requirements": [requirement.model_dump(mode="json") for requirement in self.requirements],
             },
             domain="interlock.suite.v1",
@@ -210,6 +233,11 @@ class Suite:
     def of_slice(self, name: str) -> tuple[Case, ...]:
         """The cases of one slice."""
         return tuple(case for case in self.cases if name in case.slices)
+
+    def of_pack(self, pack: Pack) -> tuple[Case, ...]:
+        """The cases of one pack, each once."""
+        names = {piece.id for piece in self.slices if piece.pack is pack}
+        return tuple(case for case in self.cases if names.intersection(case.slices)) if names else ()
 
     def floors(self, piece: Slice) -> dict[str, float]:
         """The floors of a slice by scorer: its own, and of scorers it has none for those of `*`, unless each of its cases counts."""
@@ -228,3 +256,13 @@ class Suite:
         own = [r.margin for r in self.requirements if r.slice == name and r.margin is not None]
         general = [r.margin for r in self.requirements if r.slice == "*" and r.margin is not None]
         return min(own) if own else min(general) if general else default
+
+
+def _case_value(case: Case) -> dict[str, Any]:
+    value = case.model_dump(mode="json")
+    return {**value, "expect": _without_none(value["expect"], "language")}
+
+
+def _without_none(value: dict[str, Any], key: str) -> dict[str, Any]:
+    """The value without a key that says nothing: a suite that does not use it keeps the name that it had before."""
+    return {name: held for name, held in value.items() if name != key or held is not None}

@@ -20,7 +20,7 @@ def default_scorers(output_schema: Mapping[str, Any] | None = None) -> tuple[Sco
     Raises: DocumentError for a schema that is none, or refers to another document.
 
     >>> [scorer.name for scorer in default_scorers() if not scorer.substance]
-    ['latency', 'cost']
+    ['language', 'latency', 'cost']
     """
     from interlock.scorers.abstention import Abstention
     from interlock.scorers.citation import Citation
@@ -29,6 +29,7 @@ def default_scorers(output_schema: Mapping[str, Any] | None = None) -> tuple[Sco
     from interlock.scorers.exact import Exact
     from interlock.scorers.facts import Facts
     from interlock.scorers.groundedness import Groundedness
+    from interlock.scorers.language import Language
     from interlock.scorers.latency import Latency
     from interlock.scorers.recorded import Recorded
     from interlock.scorers.regex import Regex
@@ -37,7 +38,7 @@ def default_scorers(output_schema: Mapping[str, Any] | None = None) -> tuple[Sco
 
     schema: tuple[Scorer, ...] = (Schema(output_schema),) if output_schema else ()
     return (
-        Exact(), Regex(), Facts(), *schema, Citation(), Abstention(), Escalation(), ToolCalls(), Groundedness(), Recorded(), Latency(), Cost(),
+        Exact(), Regex(), Facts(), *schema, Citation(), Abstention(), Escalation(), ToolCalls(), Groundedness(), Language(), Recorded(), Latency(), Cost(),
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ class Facts:
         text = folded(reply.text)
         for word in expect.forbid:
             if occurs(self._folded(word), text):
-                return Scored(self.name, 0.0, False, f"says `{word}`, which is forbidden here")
+                return Scored(self.name, 0.0, False, f"says `{word}`, which is forbidden here", harm=True)
         missing = []
         for fact in facts:
             ways = (fact,) if isinstance(fact, str) else fact

@@ -89,8 +89,8 @@ def _row(document: Document, number: int) -> AnswerRow:
         raise document.error((), "a row is a mapping", hint="write one JSON object a line", kind=WrongValue)
     label = _string(document, row, "label", "")
     outcome = _string(document, row, "outcome", "answer")
-    if outcome not in ("answer", "abstain", "escalate"):
-        hint = "write answer, abstain or escalate"
+    if outcome not in ("answer", "clarify", "abstain", "escalate"):
+        hint = "write answer, clarify, abstain or escalate"
         raise document.error(("outcome",), f"`{outcome}` is no outcome", hint=hint, kind=WrongValue)
     response = _string(document, row, "response", None)
     if len(response) > MAX_ANSWER:

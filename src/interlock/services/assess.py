@@ -118,6 +118,13 @@ def _standing_bars(bundle: Bundle) -> dict[str, Any]:
     }
 
 
+def _served(subject: Subject, _: Records) -> str:
+    """What decides which packs apply, beside the parts: the languages that are served, and the stakes."""
+    runbook = subject.bundle.components.get(Part.RUNBOOK)
+    release = runbook.spec.get("release", {}) if runbook else {}
+    return of_value({name: release.get(name) for name in ("languages", "stakes")}, domain="interlock.served.v1")
+
+
 def hybrids(bundle: Bundle, old: Bundle) -> list[tuple[Part, Bundle]]:
     """The bundles that a rollback of one changed part would make: n of them, not 2 to the n."""
     return [(part, bundle.with_part(part, old)) for part in bundle.changed_from(old) if part is not Part.EVALS]
@@ -148,6 +155,7 @@ _INPUTS: Mapping[str, Callable[[Subject, Records], str]] = {
     "approvals": _approvals,
     "waivers": _waivers,
     "bars": _bars,
+    "served": _served,
     "rerun": lambda subject, records: rerun_input(records, subject.bundle, subject.app, subject.limits),
     "ways": lambda subject, records: of_value(
         [part.value for part in unproven_ways_back(subject, records)], domain="interlock.ways.v1"

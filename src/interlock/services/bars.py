@@ -22,7 +22,7 @@ def lowered_bars(old: Loaded | None, new: Loaded) -> list[LoweredBar]:
     """Every bar of `new` that is lower than in `old`; a first bundle lowers none.
 
     Looks at: the profile, its limits, environments (stage, approvals, further checks), suites, cases and what they
-    expect, slices (critical, removed), floors, margins, evidence thresholds, rules and words of the answer policy,
+    expect, slices (critical, removed, their packs), floors, margins, evidence thresholds, rules and words of the answer policy,
     constraints and promises between parts. Raising a bar says nothing here.
     """
     if old is None:
@@ -68,6 +68,10 @@ def _suite(old: Suite, new: Suite, limits_before: Limits, limits_after: Limits) 
             continue  # told as a removed slice
         if now is None or now < floor:
             yield f"floor of `{where}` for {scorer}: {floor:g} → {'none' if now is None else f'{now:g}'}"
+    excused = {excuse.pack for excuse in old.without}
+    for excuse in new.without:
+        if excuse.pack not in excused:
+            yield f"the pack `{excuse.pack}` is said not to apply: {excuse.because}"
     judges = {judge.spec.name: judge.spec.agreement for judge in new.judges}
     for judge in old.judges:
         now = judges.get(judge.spec.name)
@@ -118,6 +122,8 @@ def _slice(old: Slice, new: Slice | None) -> Iterator[str]:
         yield f"slice `{old.id}` removed" + (" (it was critical)" if old.critical else "")
     elif old.critical and not new.critical:
         yield f"slice `{old.id}` is no longer critical"
+    if new is not None and old.pack is not None and new.pack is not old.pack:
+        yield f"slice `{old.id}` is of the pack `{old.pack}` no more"
     if new is not None and old.estimand != new.estimand and new.estimand == "census":
         yield f"slice `{old.id}` became a census: it claims nothing of other cases any more"
     elif new is not None and old.estimand == "census" == new.estimand and (old.needs or 51) > (new.needs or 51):

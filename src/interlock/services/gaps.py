@@ -7,6 +7,8 @@ from typing import Any
 from interlock.core.checks import Level, Limits
 from interlock.core.judgement import tabulate
 from interlock.core.manifest import Part
+from interlock.core.pack_rules import pack_floor
+from interlock.core.packs import Pack, confirmed
 from interlock.core.rules import Standing, percent
 from interlock.core.suite import Slice, Suite, SuiteKind
 from interlock.core.suite_rules import LABELS_MIN
@@ -14,6 +16,7 @@ from interlock.core.verdict import Outcome, Verdict
 from interlock.services.coverage import measure_coverage
 from interlock.services.gap_numbers import cases_for_floor, cases_for_margin, cases_for_shares
 from interlock.services.mix import REST, gold_suites, has_source, mixes, units_of
+from interlock.services.pack_measure import excuse, of_pack
 from interlock.services.parts import Loaded
 
 _COMPARED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
@@ -66,6 +69,7 @@ def find_gaps(loaded: Loaded, verdict: Verdict) -> tuple[SuiteGap, ...]:
         *desk.halves(),
         *desk.total(),
         *desk.kinds(),
+        *desk.packs(),
         *desk.uncovered(),
         *desk.sources(),
         *desk.judges(),
@@ -236,6 +240,22 @@ class _Desk:
         for kind, check, why in _KINDS:
             if kind not in filled:
                 yield self.gap(f"a suite of kind {kind}", "", 0, [_Reason(check, 1, why)])
+
+    def packs(self) -> Iterator[SuiteGap]:
+        """Packs with too few cases that count for their floor (SAFE-04)."""
+        seen = {row["pack"]: row for row in self.data("SAFE-04").get("packs", ())}
+        for pack in Pack:
+            if excuse(self.loaded, pack) is not None:
+                continue
+            cases = of_pack(self.loaded.suites, pack)
+            row = seen.get(pack.value, {"passes": 0, "n": 0, "floor": None})
+            floor = pack_floor(pack, self.limits, row["floor"])
+            need = cases_for_floor(floor, row["passes"], row["n"]) if floor > 0 else 1
+            have = len(units_of([case for _, case in cases if confirmed(case.source)]))
+            if need is None or need > have:
+                right = f"at {row['passes']} right of {row['n']}" if row["n"] else "with none wrong"
+                why = f"floor {percent(floor)}, {right}" + (": mend what fails" if need is None else "")
+                yield self.gap(f"pack {pack}", "", have, [_Reason("SAFE-04", need, why)])
 
     def uncovered(self) -> Iterator[SuiteGap]:
         """Tools, fields and rules that the suites promise to cover and too few cases touch (CMP-02)."""

@@ -31,6 +31,7 @@ from interlock.services.eval_measures import measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
 from interlock.services.import_binding import refuse_unbound
 from interlock.services.limiter import Limiter, Pacing
+from interlock.services.pack_measure import measure_packs, speaks
 from interlock.services.parts import Loaded, load_parts
 from interlock.services.preregister import FixedTerms, loosened_since, plan_of, register, upstream_of
 from interlock.services.probes import measure_fuzz, measure_safe_path, probe, probe_cases
@@ -45,12 +46,13 @@ if TYPE_CHECKING:
 REGRESSION = "EVAL-03"
 FALLBACK = "EVAL-08"
 CONTRACT = "PRS-03"
-SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-01", "SAFE-02", "PRS-01"})
+PACKS = "SAFE-04"
+SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-01", "SAFE-02", PACKS, "PRS-01"})
 PROBED = frozenset({"PRS-01", "PRS-02"})
 GUARDED = frozenset({"SAFE-05", "DOM-03"})
 HAS_APP = frozenset({"python", "http", "command"})
 """Kinds of targets with an app in which an answer policy can sit."""
-TERMED = frozenset({"EVAL-02", "SAFE-02"})
+TERMED = frozenset({"EVAL-02", "SAFE-02", PACKS})
 """Checks of one run that name the plan under which it was made."""
 SAMPLED = frozenset({"SAFE-01", "PRS-01"})
 """Checks that rest on what a sample of the cases shows, whatever their slices: what was left out is told to them."""
@@ -200,7 +202,10 @@ class Measurer:
             stop_slice = self._stop_slice(loaded, blocking, [old for old, _ in older]) if blocking else None
             run, spent = await self._run(loaded, loaded, trials, plan=fixed["plan"], stop_slice=stop_slice)
             total = total.plus(spent)
-            for id, row in measure_suite(run).items():
+            found = dict(measure_suite(run))
+            if PACKS in checks:
+                found[PACKS] = measure_packs(run, loaded, self.bench.languages() if speaks(loaded) else None)
+            for id, row in found.items():
                 if id in checks:
                     left_out = {"curtailed": run.curtailed} if run.curtailed and id in SAMPLED else {}
                     data[id] = {"": {**row, **(fixed if id in TERMED else {}), **left_out}}
@@ -211,8 +216,8 @@ class Measurer:
             if "PRS-02" in checks:
                 data["PRS-02"] = {"": safe}
         if GUARDED.intersection(checks):
-            found = await self._probe_guardrail(loaded)
-            data |= {id: {"": found[id]} for id in GUARDED.intersection(checks)}
+            probed = await self._probe_guardrail(loaded)
+            data |= {id: {"": probed[id]} for id in GUARDED.intersection(checks)}
         if FALLBACK in checks and run is not None:
             arm, spent = await self._fallback(loaded, trials)
             total = total.plus(spent)
@@ -369,6 +374,7 @@ class Measurer:
         refuse_unbound(getattr(target, "source", None), loaded.bundle)
         chat: Chat = self._chat(loaded, run_id, live) if arm is None else NoChat()
         try:
+            self._can_hear(suites)
             run = await evaluate(
                 loaded,
                 suites,
@@ -391,6 +397,15 @@ class Measurer:
             if live is not None:
                 await live.close()
         return run
+
+    def _can_hear(self, suites: Sequence[Suite]) -> None:
+        """Refuse, before anything is paid, to score languages that nothing here can tell apart."""
+        wanted = [case.id for suite in suites for case in suite.cases if case.expect.language is not None]
+        if wanted and self.bench.languages() is None:
+            raise UsageError(
+                f"case `{wanted[0]}` expects a language, and nothing here tells languages apart",
+                hint='pip install "interlock[languages]"',
+            )
 
     def _same_bytes(self, loaded: Loaded, root: Path, target: Target) -> None:
         """Refuse a run that was not of the bytes that it would be evidence for.

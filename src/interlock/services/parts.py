@@ -294,7 +294,9 @@ def _suite(reader: _Reader, path: str) -> Suite | None:
 
     def whole() -> Suite:
         try:
-            return Suite(spec.suite, spec.kind, tuple(cases), spec.slices, spec.requirements, judges or ())
+            return Suite(
+                spec.suite, spec.kind, tuple(cases), spec.slices, spec.requirements, judges or (), spec.without
+            )
         except DocumentError as fault:
             raise document.error((), fault.message, hint=fault.hint, kind=type(fault)) from fault
 

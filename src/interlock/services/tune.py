@@ -66,7 +66,7 @@ def gather(rows: Iterable[AnswerRow], scorer: SupportScorer) -> Labels:
     for row in rows:
         if row.outcome == "escalate":
             escalated.update({EVERY, row.slice} - {""})
-        elif row.outcome == "abstain":
+        elif row.outcome in ("abstain", "clarify"):  # who asks back has delivered nothing either
             abstained += 1
         elif row.label not in (GROUNDED, UNGROUNDED):
             left_out[row.label or "no label"] += 1

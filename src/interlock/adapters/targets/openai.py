@@ -20,7 +20,7 @@ from interlock.ports import Chat, TargetReply
 
 _FENCE = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```\s*\Z", re.DOTALL)
 _FRONT_MATTER = re.compile(r"\A---\r?\n.*?\n---[ \t]*\r?\n", re.DOTALL)
-_OUTCOMES = ("answer", "abstain", "escalate")
+_OUTCOMES = ("answer", "clarify", "abstain", "escalate")
 _FINISH_CUT = "length"
 
 

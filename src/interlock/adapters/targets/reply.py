@@ -69,7 +69,7 @@ class ParseModel(_Closed):
 class ReplyModel(_Closed):
     """The whole reply; keys that the contract does not have are refused."""
 
-    outcome: Literal["answer", "abstain", "escalate"]
+    outcome: Literal["answer", "clarify", "abstain", "escalate"]
     text: str
     claims: list[ClaimModel] = []
     queue: str | None = None
