@@ -56,7 +56,7 @@ $(VENV)/.live: requirements/live.txt $(VENV)/.run
 
 lock-requirements: $(VENV)/.check
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --group pyproject.toml:build --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt --python-version 3.11
+	$(BIN)/uv pip compile pyproject.toml --extra languages --group pyproject.toml:build --generate-hashes --no-emit-index-url --no-header -q -o requirements/run.txt --python-version 3.11
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group pyproject.toml:build --group pyproject.toml:test --generate-hashes --no-emit-index-url --no-header -q -o requirements/test.txt --python-version 3.11 -c requirements/run.txt
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group pyproject.toml:build --group pyproject.toml:test --group pyproject.toml:check --generate-hashes --no-emit-index-url --no-header -q -o requirements/check.txt --python-version 3.11 -c requirements/test.txt
 
