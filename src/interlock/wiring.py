@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interlock.adapters.clock import SystemClock
 from interlock.adapters.dsse import Keyring
@@ -25,11 +25,13 @@ from interlock.ports import (
     Target,
     Tree,
 )
-from interlock.services.check import Desk
 from interlock.services.globs import matching
 from interlock.services.lock import MANIFEST, Resolved, read_lock, read_text, resolve
 from interlock.services.parts import Loaded, load_parts
 from interlock.settings import Settings
+
+if TYPE_CHECKING:  # all that measures comes with it, and most commands measure nothing
+    from interlock.services.check import Desk
 
 LOCK = "interlock.lock"
 KEY_DAYS = 365
@@ -213,8 +215,10 @@ def read_feature(settings: Settings) -> tuple[Resolved, Loaded, Bundle | None]:
     return resolved, load_parts(resolved.bundle, tree, suites_later=locked), lock
 
 
-def open_desk(settings: Settings, records: Records, bench: WorkBench, progress: Progress) -> Desk:
+def open_desk(settings: Settings, records: Records, bench: WorkBench, progress: Progress) -> "Desk":
     """A check run at work on the bundle in the feature's folder."""
+    from interlock.services.check import Desk
+
     resolved, loaded, lock = read_feature(settings)
     return Desk(resolved, loaded, lock, records, bench, progress)
 

@@ -18,8 +18,9 @@ from interlock.core.manifest import Part
 from interlock.core.rules import Standing
 from interlock.core.verdict import Word
 from interlock.ports import Records
-from interlock.services.assess import Subject, absent, assess, baseline, changed_parts, find, inputs
+from interlock.services.assess import absent, assess, baseline, changed_parts, find, inputs
 from interlock.services.check import Desk
+from interlock.services.subject import Subject
 from interlock.settings import read_settings
 from interlock.testing import FixedClock
 from interlock.wiring import WorkBench, open_desk, open_records

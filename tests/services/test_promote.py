@@ -10,8 +10,8 @@ from interlock.core.bundle import Bundle, Component
 from interlock.core.checks import LIMITS
 from interlock.core.digest import Digest
 from interlock.core.manifest import EnvironmentSpec, Part, Profile, Stage
-from interlock.services.assess import Subject
 from interlock.services.promote import approvals_needed
+from interlock.services.subject import Subject
 
 
 def plan_of(feature: Feature, environment: str = "production", actor: str = "ada") -> str:

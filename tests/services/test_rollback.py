@@ -11,10 +11,10 @@ from interlock.cli.session import records_of
 from interlock.core.digest import Digest
 from interlock.core.manifest import Part
 from interlock.core.pointer import Rule
-from interlock.services.check import subject_of
 from interlock.services.parts import load_parts
 from interlock.services.rollback import plan_rollback
 from interlock.services.shelf import fetch
+from interlock.services.subject import subject_of
 from interlock.settings import read_settings
 from interlock.testing import FixedClock
 from interlock.wiring import open_records

@@ -11,14 +11,13 @@ from interlock.cli.session import HERE, As, Dir, Json, environment_of, records_o
 from interlock.core.digest import short
 from interlock.core.pointer import Pointer, pointer_to_json
 from interlock.ports import Records
-from interlock.services.assess import Subject
-from interlock.services.check import subject_of
 from interlock.services.effect_people import is_effect_approval
 from interlock.services.parts import load_parts
 from interlock.services.promote import Plan, find_plan, propose
 from interlock.services.promote import apply as apply_plan
 from interlock.services.promote import approve as approve_plan
 from interlock.services.shelf import fetch, keep
+from interlock.services.subject import Subject, subject_of
 from interlock.settings import Settings
 from interlock.wiring import read_feature
 

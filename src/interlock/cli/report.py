@@ -16,13 +16,13 @@ from interlock.core.verdict import Verdict, verdict_to_json
 from interlock.ports import Records
 from interlock.services.assess import assess, baseline
 from interlock.services.bought import delivered_by_bundle
-from interlock.services.check import subject_of, subjects_of
 from interlock.services.history import readings, reasons_of
 from interlock.services.lock import Resolved
 from interlock.services.measure import Measurer
 from interlock.services.parts import Loaded
 from interlock.services.shelf import fetch
 from interlock.services.stored_scores import stored_scores
+from interlock.services.subject import subject_of, subjects_of
 from interlock.services.waive import open_waivers
 from interlock.settings import Settings
 from interlock.views.detail import detail_text

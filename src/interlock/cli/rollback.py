@@ -25,7 +25,6 @@ from interlock.core.errors import InterlockError
 from interlock.core.manifest import Part
 from interlock.core.pointer import Pointer, Rule, pointer_to_json
 from interlock.ports import Records
-from interlock.services.check import subject_under
 from interlock.services.lock import Resolved
 from interlock.services.parts import load_parts, release_of
 from interlock.services.rollback import Rolled, live_pointer
@@ -33,6 +32,7 @@ from interlock.services.rollback import rollback as roll
 from interlock.services.rollback import undo as undo_last
 from interlock.services.shelf import fetch, resolve_digest
 from interlock.services.smoke import SmokeResult, smoke
+from interlock.services.subject import subject_under
 from interlock.settings import Settings
 from interlock.wiring import read_feature
 

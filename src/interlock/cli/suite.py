@@ -27,11 +27,12 @@ from interlock.core.manifest import Part
 from interlock.core.mutation import SEEDED, Mutant
 from interlock.core.rules import Ruling, Standing
 from interlock.services.assess import assess
-from interlock.services.check import Desk, store, subject_of
+from interlock.services.check import Desk, store
 from interlock.services.gaps import find_gaps
 from interlock.services.mutants import CHECK, asked_suites, sample
 from interlock.services.mutants import mutate as run_mutants
 from interlock.services.mutators import mutants_of
+from interlock.services.subject import subject_of
 from interlock.views.gaps import gaps_json, gaps_lines
 from interlock.views.mutation import list_lines, mutation_lines
 from interlock.wiring import measuring, open_desk, read_feature

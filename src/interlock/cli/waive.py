@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from interlock.cli.session import HERE, Dir, Env, Json, environment_of, records_of, show, show_json
 from interlock.core.catalogue import find_check
 from interlock.services.assess import inputs, scope_of
-from interlock.services.check import subject_of
+from interlock.services.subject import subject_of
 from interlock.services.waive import grant
 from interlock.wiring import read_feature
 

@@ -1,16 +1,16 @@
 """Checks meet the evidence that is stored: a verdict for one bundle in one environment, measuring nothing."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from interlock.core.bundle import Bundle
 from interlock.core.catalogue import BY_ID, CATALOGUE
-from interlock.core.checks import NEVER_WAIVED, Check, Level, Limits, level_in, loosened
+from interlock.core.checks import NEVER_WAIVED, Check, Level, level_in, loosened
 from interlock.core.digest import Digest, of_value
 from interlock.core.errors import LedgerError
-from interlock.core.manifest import EnvironmentSpec, Part, Profile
+from interlock.core.manifest import Part, Profile
 from interlock.core.mutation import mutants_digest
 from interlock.core.rules import RULES, Standing
 from interlock.core.verdict import Finding, Outcome, Verdict, Waiver, best_evidence, judge, valid_until, word_of
@@ -19,27 +19,8 @@ from interlock.services.history import approvals_of, last_ready, proven_pairs, r
 from interlock.services.rerun import rerun_input
 from interlock.services.shelf import fetch
 from interlock.services.snapshot import snapshot
+from interlock.services.subject import Subject
 from interlock.services.waive import open_waivers
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is judged: a bundle, the app build around it, and where."""
-
-    bundle: Bundle
-    app: Digest
-    profile: Profile
-    limits: Limits
-    environment: str
-    spec: EnvironmentSpec
-    earlier: tuple[str, ...]
-    """Less exposed environments, nearest first: where the baseline is sought when nothing is live here."""
-    later: tuple[str, ...] = ()
-    """More exposed environments."""
-    locked: bool = True
-    """Whether `interlock.lock` pins exactly these bytes."""
-    against: Digest | None = None
-    """A bundle that somebody named as the baseline, as a pull request does with the one on main."""
 
 
 def baseline(subject: Subject, records: Records) -> Digest | None:

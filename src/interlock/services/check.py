@@ -1,6 +1,6 @@
 """The main job: see what is owed, measure just that within the cap, sign the evidence, and give the verdict."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,12 +14,12 @@ from interlock.core.manifest import Manifest, Part
 from interlock.core.rules import RULES
 from interlock.core.verdict import Finding, Outcome, Verdict, judge, verdict_to_json
 from interlock.ports import Bench, Progress, Records
-from interlock.services.assess import Subject, absent, assess, baseline, find, hybrids, inputs, scope_of
+from interlock.services.assess import absent, assess, baseline, find, hybrids, inputs, scope_of
 from interlock.services.history import readings, record_check
 from interlock.services.ledger_checks import LEDGER, LedgerContext
 from interlock.services.lock import Resolved
 from interlock.services.measure import FALLBACK, REGRESSION, SUITE_CHECKS, Measured, Measurer
-from interlock.services.parts import Loaded, Release, StaticContext, load_parts
+from interlock.services.parts import Loaded, StaticContext, load_parts
 from interlock.services.settle import DECIDES
 from interlock.services.shelf import ShelfTree, fetch, keep
 from interlock.services.snapshot import snapshot
@@ -27,6 +27,7 @@ from interlock.services.static_bundle import STATIC as STATIC_BUNDLE
 from interlock.services.static_policy import METHODS
 from interlock.services.static_policy import STATIC as STATIC_POLICY
 from interlock.services.static_suites import STATIC as STATIC_SUITES
+from interlock.services.subject import Subject, subject_of, subjects_of
 from interlock.services.waive import open_waivers
 
 STATIC = {**STATIC_BUNDLE, **STATIC_POLICY, **STATIC_SUITES}
@@ -112,20 +113,6 @@ class Desk:
     def locked(self) -> bool:
         """Whether the lock is of these bytes: nothing is spent on bytes that are not locked."""
         return self.lock is not None and self.lock.digest == self.loaded.bundle.digest
-
-
-def subject_of(loaded: Loaded, bundle: Bundle, app: Digest, environment: str) -> Subject:
-    """A bundle in one environment, under the release terms of what is loaded."""
-    return subject_under(loaded.release, bundle, app, environment)
-
-
-def subject_under(release: Release, bundle: Bundle, app: Digest, environment: str) -> Subject:
-    """A bundle in one environment, under these release terms."""
-    order = list(release.environments)
-    return Subject(
-        bundle, app, release.profile, release.limits, environment, release.environments[environment],
-        tuple(reversed(order[: order.index(environment)])), tuple(order[order.index(environment) + 1 :]),
-    )  # fmt: skip
 
 
 def plan_check(desk: Desk, environments: Sequence[str], *, again: bool = False) -> CheckPlan:
@@ -317,12 +304,6 @@ def store(
     said = {**evidence_to_json(evidence), "subjects": subjects_of(bundle, BY_ID[id].reads)}
     envelope = desk.records.signer.sign(said, kind="evidence")
     desk.records.evidence.put(evidence, envelope)
-
-
-def subjects_of(bundle: Bundle, parts: Iterable[Part]) -> dict[str, str]:
-    """What a signed statement is about: the bundle, and the digest of each part that was read (in-toto subjects)."""
-    named = {part: digest for part, digest in bundle.parts(parts).items() if digest != "none"}
-    return {"bundle": bundle.digest, **named}
 
 
 def _conclude(

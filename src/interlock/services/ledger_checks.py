@@ -10,12 +10,13 @@ from interlock.core.errors import EvidenceError, LedgerError
 from interlock.core.manifest import Part, Profile
 from interlock.core.suite import SuiteKind
 from interlock.ports import Records
-from interlock.services.assess import Subject, baseline, changed_parts, evals_done, hybrids, unproven_ways_back
+from interlock.services.assess import baseline, changed_parts, evals_done, hybrids, unproven_ways_back
 from interlock.services.bars import lowered_bars
 from interlock.services.history import approvals_of, authors_of, last_ready, proven_pairs, reasons_of
 from interlock.services.parts import Loaded, load_parts
 from interlock.services.rerun import rerun_data
 from interlock.services.shelf import fetch
+from interlock.services.subject import Subject
 from interlock.services.waive import open_waivers
 
 

@@ -12,8 +12,9 @@ from interlock.core.pointer import Move, Pointer, first_pointer
 from interlock.core.rules import Standing
 from interlock.core.verdict import Outcome, Verdict, Word, verdict_to_json
 from interlock.ports import Records
-from interlock.services.assess import Subject, assess, changed_parts
+from interlock.services.assess import assess, changed_parts
 from interlock.services.history import authors_of, is_signed
+from interlock.services.subject import Subject
 
 APPROVAL_CHECK = "GOV-02"
 

@@ -11,11 +11,11 @@ from interlock.core.manifest import Part, Profile
 from interlock.core.pointer import Move, Pointer, Rule, WayBack, way_back
 from interlock.core.verdict import Word
 from interlock.ports import Records
-from interlock.services.assess import Subject
 from interlock.services.constraints import check, one_way, smallest_fix
 from interlock.services.history import proven_pairs, readings, ready_here
 from interlock.services.parts import load_parts
 from interlock.services.shelf import ShelfTree, fetch, keep
+from interlock.services.subject import Subject
 
 _MOVES = {Rule.R1: Move.RETURN, Rule.R2: Move.DERIVED, Rule.R3: Move.BREAK_GLASS}
 
