@@ -27,7 +27,7 @@ from interlock.ports import (
 )
 from interlock.services.globs import matching
 from interlock.services.lock import MANIFEST, Resolved, read_lock, read_text, resolve
-from interlock.services.parts import Loaded, load_parts
+from interlock.services.parts import Loaded, Release, load_parts, release_of
 from interlock.settings import Settings
 
 if TYPE_CHECKING:  # all that measures comes with it, and most commands measure nothing
@@ -200,19 +200,36 @@ class WorkBench:
         return self.command_check(argv)
 
 
+def tree_of(settings: Settings) -> Tree:
+    """The files in the feature's folder."""
+    return FolderTree(settings.root)
+
+
 def read_feature(settings: Settings) -> tuple[Resolved, Loaded, Bundle | None]:
     """The bundle in the feature's folder, and what its lock pins.
 
     Raises: UsageError when there is no manifest; every error of strict loading.
     """
-    tree = FolderTree(settings.root)
-    if not (settings.root / MANIFEST).is_file():
-        raise UsageError(f"there is no `{MANIFEST}` in `{settings.root.name}`", hint="make one with `interlock init`")
-    resolved = resolve(tree)
-    lock = read_lock(read_text(tree, LOCK)) if LOCK in tree.paths() else None
+    tree, resolved, lock = _read_manifest(settings)
     # What is locked was read strictly when it was locked.
     locked = lock is not None and lock.digest == resolved.bundle.digest
     return resolved, load_parts(resolved.bundle, tree, suites_later=locked), lock
+
+
+def read_release(settings: Settings) -> tuple[Resolved, Release, Bundle | None]:
+    """The same without the parts themselves: the terms of release are all that a move and a look at what is live need.
+
+    Raises: UsageError when there is no manifest; what is wrong with the manifest or with the files that it names.
+    """
+    _, resolved, lock = _read_manifest(settings)
+    return resolved, release_of(resolved.bundle), lock
+
+
+def _read_manifest(settings: Settings) -> tuple[FolderTree, Resolved, Bundle | None]:
+    tree = FolderTree(settings.root)
+    if not (settings.root / MANIFEST).is_file():
+        raise UsageError(f"there is no `{MANIFEST}` in `{settings.root.name}`", hint="make one with `interlock init`")
+    return tree, resolve(tree), read_lock(read_text(tree, LOCK)) if LOCK in tree.paths() else None
 
 
 def open_desk(settings: Settings, records: Records, bench: WorkBench, progress: Progress) -> "Desk":

@@ -72,7 +72,7 @@ def diff(
         after = here if new is None else _load(records, resolve_digest(records, new))
         before: Loaded | None
         if old == "live":
-            pointer = records.pointers.read(environment_of(here, env), here.bundle.feature)
+            pointer = records.pointers.read(environment_of(here.release, env), here.bundle.feature)
             before = _load(records, pointer.stable) if pointer else None
         elif old == "lock":
             before = _load(records, lock.digest) if lock else None

@@ -73,7 +73,7 @@ def check(
         desk = open_desk(settings, records, bench_of(settings), Bar(quiet=quiet or json))
         if against:
             desk.against = resolve_digest(records, against)
-        chosen = environment_of(desk.loaded, env)
+        chosen = environment_of(desk.loaded.release, env)
         environments = [env] if env else list(desk.loaded.release.environments)
         if plan:
             return _plan(plan_check(desk, environments, again=again), json=json)

@@ -53,7 +53,7 @@ def handoff(
             raise UsageError(
                 f"there is no queue `{unknown[0]}` in the answer policy", hint=f"queues: {known or 'none'}"
             )
-        environment = environment_of(loaded, env)
+        environment = environment_of(loaded.release, env)
         data = asyncio.run(drill(records, loaded, queues, lambda route: open_sink(route, settings.root), say=note))
         store(desk, environment, loaded.bundle, "SAFE-06", data, Method.MEASURED)
         ruling = RULES["SAFE-06"](data, loaded.release.limits)

@@ -147,7 +147,7 @@ def _feature(
         desk = open_desk(settings, records, bench_of(settings), Bar(quiet=True))
         if against:
             desk.against = resolve_digest(records, against)
-        environment = environment_of(desk.loaded, env)
+        environment = environment_of(desk.loaded.release, env)
         return plan_feature(desk, environment, declared=_declared(discordance), measured=measured, power=power)
 
 

@@ -12,14 +12,14 @@ from interlock.core.digest import short
 from interlock.core.pointer import Pointer, pointer_to_json
 from interlock.ports import Records
 from interlock.services.effect_people import is_effect_approval
-from interlock.services.parts import load_parts
+from interlock.services.parts import load_parts, release_of
 from interlock.services.promote import Plan, find_plan, propose
 from interlock.services.promote import apply as apply_plan
 from interlock.services.promote import approve as approve_plan
 from interlock.services.shelf import fetch, keep
-from interlock.services.subject import Subject, subject_of
+from interlock.services.subject import Subject, subject_under
 from interlock.settings import Settings
-from interlock.wiring import read_feature
+from interlock.wiring import read_release, tree_of
 
 
 def promote(
@@ -37,11 +37,14 @@ def promote(
     at once; otherwise the plan waits (exit 4) for `interlock approve PLAN` by somebody else.
     """
     with records_of(dir, actor) as (settings, records):
-        resolved, loaded, lock = read_feature(settings)
-        environment_of(loaded, environment)
-        keep(records, loaded.bundle, loaded.tree)
-        locked = lock is not None and lock.digest == loaded.bundle.digest
-        subject = replace(subject_of(loaded, loaded.bundle, resolved.app, environment), locked=locked)
+        resolved, release, lock = read_release(settings)
+        bundle, locked = resolved.bundle, lock is not None and lock.digest == resolved.bundle.digest
+        environment_of(release, environment)
+        tree = tree_of(settings)
+        if not locked:  # what is locked was read strictly when it was locked
+            load_parts(bundle, tree)
+        keep(records, bundle, tree)
+        subject = replace(subject_under(release, bundle, resolved.app, environment), locked=locked)
         plan = propose(subject, records, reason=reason or "promotion")
         if plan.needs == 0:
             return _moved(apply_plan(subject, records, plan.id), plan, json=json)
@@ -86,9 +89,8 @@ def apply(plan: str, /, *, dir: Dir = HERE, actor: As = None, json: Json = False
 
 def _subject(settings: Settings, records: Records, plan: Plan) -> Subject:
     """The planned bundle, whatever lies in the folder by now; the app build is the folder's."""
-    resolved, _, _ = read_feature(settings)
-    bundle, tree = fetch(records, plan.bundle)
-    return subject_of(load_parts(bundle, tree), bundle, resolved.app, plan.environment)
+    bundle, _ = fetch(records, plan.bundle)
+    return subject_under(release_of(bundle), bundle, read_release(settings)[0].app, plan.environment)
 
 
 def _lines(plan: Plan) -> list[str]:

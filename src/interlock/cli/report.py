@@ -71,7 +71,7 @@ def report(
     """Write the verdict that the stored evidence gives right now; measures nothing. One verdict object makes every format."""
     with records_of(dir) as (settings, records):
         resolved, loaded, lock = read_feature(settings)
-        chosen = environment_of(loaded, env)
+        chosen = environment_of(loaded.release, env)
         names = [chosen, *(name for name in loaded.release.environments if name != chosen)]
         locked = lock is not None and lock.digest == loaded.bundle.digest
         subjects = [replace(subject_of(loaded, loaded.bundle, resolved.app, name), locked=locked) for name in names]

@@ -102,7 +102,7 @@ def _standing(settings: Settings, records: Records, env: str | None) -> tuple[Re
         if len(known) != 1:
             raise
         return None, live_pointer(records, *known.pop()), f"the folder cannot be read ({error.message})"
-    return resolved, live_pointer(records, environment_of(loaded, env), loaded.bundle.feature), ""
+    return resolved, live_pointer(records, environment_of(loaded.release, env), loaded.bundle.feature), ""
 
 
 _WHY = {

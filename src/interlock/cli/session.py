@@ -17,7 +17,7 @@ from interlock.core.errors import UsageError
 from interlock.core.verdict import Verdict, Word
 from interlock.ports import Records
 from interlock.services.history import ledger_fault
-from interlock.services.parts import Loaded
+from interlock.services.parts import Release
 from interlock.settings import Settings, read_settings
 from interlock.wiring import Effects, WorkBench, open_effects, open_records
 
@@ -128,9 +128,9 @@ def doubt(records: Records, *, json: bool) -> list[str]:
     return [said]
 
 
-def environment_of(loaded: Loaded, name: str | None) -> str:
+def environment_of(release: Release, name: str | None) -> str:
     """The environment that was named, or the most exposed one: no lighter bar is assumed in silence."""
-    known = list(loaded.release.environments)
+    known = list(release.environments)
     if name is None:
         return known[-1]
     if name not in known:

@@ -5,7 +5,7 @@ from interlock.cli.session import HERE, Dir, Env, Json, doubt, environment_of, r
 from interlock.core.pointer import pointer_to_json
 from interlock.services.status import Standing, standing
 from interlock.views.status import status_lines
-from interlock.wiring import read_feature
+from interlock.wiring import read_release
 
 
 def status(*, env: Env = None, dir: Dir = HERE, json: Json = False) -> int:
@@ -16,12 +16,9 @@ def status(*, env: Env = None, dir: Dir = HERE, json: Json = False) -> int:
     with records_of(dir) as (settings, records):
         doubts = doubt(records, json=json)
         code = Exit.BLOCKED if doubts else Exit.READY
-        _, loaded, _ = read_feature(settings)
-        names = [environment_of(loaded, env)] if env else list(loaded.release.environments)
-        rows = [
-            standing(records, loaded.bundle.feature, name, loaded.release.environments[name].stage.value)
-            for name in names
-        ]
+        release = read_release(settings)[1]
+        names = [environment_of(release, env)] if env else list(release.environments)
+        rows = [standing(records, release.feature, name, release.environments[name].stage.value) for name in names]
         if json:
             show_json([_document(row) for row in rows])
             return code

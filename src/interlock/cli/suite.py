@@ -45,7 +45,7 @@ def gaps(*, env: Env = None, dir: Dir = HERE, json: Json = False) -> int:
     """
     with records_of(dir) as (settings, records):
         resolved, loaded, _ = read_feature(settings)
-        subject = subject_of(loaded, loaded.bundle, resolved.app, environment_of(loaded, env))
+        subject = subject_of(loaded, loaded.bundle, resolved.app, environment_of(loaded.release, env))
         verdict = assess(subject, records)
         found = find_gaps(loaded, verdict)
         if json:

@@ -7,9 +7,9 @@ from cyclopts import Parameter
 from interlock.cli.session import HERE, Dir, Env, Json, environment_of, records_of, show, show_json
 from interlock.core.catalogue import find_check
 from interlock.services.assess import inputs, scope_of
-from interlock.services.subject import subject_of
+from interlock.services.subject import subject_under
 from interlock.services.waive import grant
-from interlock.wiring import read_feature
+from interlock.wiring import read_release
 
 
 def waive(
@@ -29,13 +29,13 @@ def waive(
 ) -> int:
     """Let CHECK pass for a while, for exactly the bytes that it reads now. Expiry makes it owed again."""
     with records_of(dir, approver) as (settings, records):
-        resolved, loaded, _ = read_feature(settings)
+        resolved, release, _ = read_release(settings)
         row = find_check(check)
-        subject = subject_of(loaded, loaded.bundle, resolved.app, environment_of(loaded, env))
+        subject = subject_under(release, resolved.bundle, resolved.app, environment_of(release, env))
         scope, _ = scope_of(row, subject, inputs(subject, records))
         waiver = grant(
             records, check=row.id, scope=scope, reason=reason, owner=owner, approver=approver, control=control, days=days,
-            profile=subject.profile, limits=subject.limits, bundle=loaded.bundle, reads=row.reads,
+            profile=subject.profile, limits=subject.limits, bundle=resolved.bundle, reads=row.reads,
         )  # fmt: skip
         if json:
             show_json(
