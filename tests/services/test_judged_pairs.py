@@ -77,3 +77,45 @@ def test_a_judge_that_counts_for_nothing_neither_passes_nor_takes_anything_from_
 
 def test_no_judge_changes_nothing() -> None:
     assert decided([], {}, {}) == {}
+
+
+def test_a_unit_that_was_not_asked_counts_as_either() -> None:
+    from datetime import UTC, datetime
+
+    from interlock.core.asked_model import Endpoint
+    from interlock.core.judges import CalibrationRecord, Label
+    from interlock.core.rubric import Criterion, Rubric
+    from interlock.core.score import CaseResult, Reply, Scored, Trial
+    from interlock.core.suite import Case, Expect
+    from interlock.services.evaluate import Run
+    from interlock.services.judged_rates import judged_floor
+
+    spec = SPEC.model_copy(update={"endpoint": Endpoint(url="http://localhost/v1")})
+    rubric = Rubric(rubric=1, criteria=(Criterion(id="right", asks="It is right."),))
+    judge = Judge(spec, JUDGE.prompt, JUDGE.rubric, None, "You judge.", rubric)
+    labels = tuple(
+        Label(case=f"old-{n}", rater="ines", human=n % 3 > 0, judge=n % 3 > 0, slices=("refunds",)) for n in range(150)
+    )
+    record = CalibrationRecord(
+        calibration=1, judge="helpful", model=spec.model.pin, prompt=judge.prompt, rubric=judge.rubric, asks=judge.asks, rows=labels
+    )  # fmt: skip
+    judge = Judge(spec, JUDGE.prompt, JUDGE.rubric, record, "You judge.", rubric)
+    cases = tuple(Case(id=f"c{n}", input="?", slices=("refunds",), expect=Expect(), source="t") for n in range(100))
+    suite = Suite("gold", SuiteKind.GOLD, cases, (PIECE,), (), (judge,))
+    at = datetime(2026, 11, 26, tzinfo=UTC)
+
+    def low(left: int) -> tuple[dict[str, int], float]:
+        results = {}
+        for n, case in enumerate(cases):
+            asked = n >= left
+            own = (Trial(case.id, 0, Reply("answer", "x"), calls=1),) if asked else ()
+            scores = ((Scored("judge:helpful", 1.0, True),),) if asked else ()
+            results[f"gold/{case.id}"] = CaseResult(
+                case.id, case.slices, case.unit, own, scores, curtailed=int(not asked)
+            )
+        found = judged_floor(Run("r", {}, (suite,), results, False, 0, 0, 0.0, at, at), suite, PIECE, judge, 0.8)
+        return found["judge"]["apart"], found["corrected"]["low"]
+
+    assert low(0)[0] == {}
+    assert low(30)[0] == {"curtailed": 30}
+    assert low(30)[1] < low(0)[1] - 0.2
