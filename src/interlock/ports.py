@@ -21,9 +21,12 @@ if (
     TYPE_CHECKING
 ):  # each costs milliseconds to load: only scoring and handing over need the words, only a guard the effects
     from interlock.core.actions import Label
+    from interlock.core.answer import SupportSpec
     from interlock.core.approval import Approval
+    from interlock.core.asked_model import Endpoint
     from interlock.core.budget import Account, Balance, Entry, Holding
     from interlock.core.claim import Claim, State
+    from interlock.core.entailment import Stance
     from interlock.core.grant import Grant
     from interlock.core.handoff import Packet
     from interlock.core.language import Heard
@@ -395,6 +398,17 @@ class LanguageReader(Protocol):
         ...
 
 
+class Inference(Protocol):
+    """A model of natural language inference on this machine."""
+
+    def chances(self, pairs: Sequence[tuple[str, str]], *, within_s: float) -> Sequence[Mapping[Stance, float]]:
+        """For each (premise, hypothesis), the chance of each stance; chances of a pair lie in [0, 1] and sum to 1.
+
+        Raises: BrokenRun (`timeout`) when it takes longer; TargetError when the model gives anything else.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """Who signed: the key's id, the person or machine that it belongs to, and what it may speak for."""
@@ -478,12 +492,29 @@ class Bench(Protocol):
         """The live model endpoint behind the app, where the manifest names one."""
         ...
 
+    def model_chat(self, endpoint: Endpoint) -> LiveChat:
+        """The way to a model that is asked for its opinion, such as a judge. Raises TargetError when a variable is not set."""
+        ...
+
+    def address(self, url: str) -> str:
+        """A url with its variables filled in, as it is where one is not set: what tells endpoints apart."""
+        ...
+
     def recordings(self, patterns: Sequence[str]) -> Sequence[tuple[str, str]]:
         """Name and text of every recording file that the manifest names."""
         ...
 
-    def scorers(self, output_schema: Mapping[str, Any]) -> Sequence[Scorer]:
-        """Every scorer, built in and plugged in."""
+    def scorers(self, output_schema: Mapping[str, Any], support: SupportScorer | None = None) -> Sequence[Scorer]:
+        """Every scorer, built in and plugged in; `support` weighs evidence, by default the embedded scorer."""
+        ...
+
+    def support(
+        self, spec: SupportSpec, ask: Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]] | None = None
+    ) -> SupportScorer:
+        """The scorer of evidence that a policy declares. `ask`: how a completion is had in a run; else its endpoint is asked.
+
+        Raises: UsageError when an extra, a package or a variable is missing, or a file is another one than is pinned.
+        """
         ...
 
     def languages(self) -> LanguageReader | None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from interlock.adapters.clock import SystemClock
 from interlock.adapters.dsse import Keyring
 from interlock.adapters.folder import FolderBlobStore, FolderTree, exclusive, holds, materialise
+from interlock.core.asked_model import Endpoint
 from interlock.core.bundle import Bundle
 from interlock.core.digest import short
-from interlock.core.errors import UsageError
+from interlock.core.errors import TargetError, UsageError
 from interlock.core.manifest import TargetSpec
 from interlock.ports import (
     Clock,
@@ -22,6 +23,7 @@ from interlock.ports import (
     Records,
     Scorer,
     Signer,
+    SupportScorer,
     Target,
     Tree,
 )
@@ -31,7 +33,9 @@ from interlock.services.parts import Loaded, Release, load_parts, release_of
 from interlock.settings import Settings
 
 if TYPE_CHECKING:  # all that measures comes with it, and most commands measure nothing
+    from interlock.core.answer import SupportSpec
     from interlock.services.check import Desk
+    from interlock.services.stronger import Ask
 
 LOCK = "interlock.lock"
 KEY_DAYS = 365
@@ -177,17 +181,37 @@ class WorkBench:
             return None
         return HttpChat(address(spec.url), key_env=spec.key_env, timeout_s=self.timeout_s)
 
+    def model_chat(self, endpoint: Endpoint) -> LiveChat:
+        """The way to a model that is asked for its opinion."""
+        from interlock.adapters.targets import address
+        from interlock.adapters.targets.chat_http import HttpChat
+
+        return HttpChat(address(endpoint.url), key_env=endpoint.key_env, timeout_s=endpoint.timeout_s)
+
+    def address(self, url: str) -> str:
+        """A url with its variables filled in, as it is where one is not set."""
+        from interlock.adapters.targets import address
+
+        try:
+            return address(url)
+        except TargetError:
+            return url
+
     def recordings(self, patterns: Sequence[str]) -> Sequence[tuple[str, str]]:
         """Name and text of every recording file."""
         tree = FolderTree(self.settings.root)
         names = sorted({path for pattern in patterns for path in matching(pattern, tree.paths())})
         return [(name, read_text(tree, name)) for name in names]
 
-    def scorers(self, output_schema: Mapping[str, Any]) -> Sequence[Scorer]:
+    def scorers(self, output_schema: Mapping[str, Any], support: SupportScorer | None = None) -> Sequence[Scorer]:
         """Every scorer, built in and plugged in."""
         from interlock.scorers import default_scorers, load_scorers
 
-        return (*default_scorers(output_schema), *load_scorers())
+        return (*default_scorers(output_schema, support), *load_scorers())
+
+    def support(self, spec: "SupportSpec", ask: "Ask | None" = None) -> SupportScorer:
+        """The scorer of evidence that a policy declares."""
+        return open_support(spec, self.settings.root, ask)
 
     def languages(self) -> LanguageReader | None:
         """What tells languages apart, where the extra `languages` is installed."""
@@ -203,6 +227,40 @@ class WorkBench:
 def tree_of(settings: Settings) -> Tree:
     """The files in the feature's folder."""
     return FolderTree(settings.root)
+
+
+def open_support(spec: "SupportSpec", root: Path, ask: "Ask | None" = None) -> SupportScorer:
+    """The scorer of evidence that a policy declares.
+
+    Args:
+        spec: `evidence.scorer` of `answers.yaml`.
+        root: the folder that paths are relative to.
+        ask: how a completion is had in a run; else the declared endpoint is asked.
+    Raises: UsageError when an extra, a package or a variable is missing, or a file is another one than is pinned.
+    """
+    from interlock.adapters.targets import address, filled
+    from interlock.core.answer import EndpointScorer, OnnxScorer
+    from interlock.services.stronger import EndpointSupport, InferenceSupport
+
+    try:
+        match spec:
+            case EndpointScorer() if ask is not None:
+                return EndpointSupport(spec, ask=ask)
+            case EndpointScorer(endpoint=endpoint):
+                from interlock.adapters.targets.chat_http import HttpChat
+
+                chat = HttpChat(address(endpoint.url), key_env=endpoint.key_env, timeout_s=endpoint.timeout_s)
+                return EndpointSupport(spec, live=chat)
+            case OnnxScorer():
+                from interlock.adapters.onnx_nli import inference
+
+                model, tokenizer = (root / filled(path) for path in (spec.model, spec.tokenizer))
+                return InferenceSupport(spec, inference(spec, model, tokenizer))
+    except TargetError as error:
+        raise UsageError(error.message, hint=error.hint) from error
+    from interlock.scorers import support_scorer
+
+    return support_scorer(spec.name)
 
 
 def read_feature(settings: Settings) -> tuple[Resolved, Loaded, Bundle | None]:

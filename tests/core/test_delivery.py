@@ -376,3 +376,48 @@ def test_a_source_valid_today_still_holds() -> None:
         "refunds", REFUNDS.text, "acme", valid_until=ASKED.on, updated=date(2026, 11, 26) - timedelta(days=30)
     )
     assert isinstance(JUDGE.judge(answer(HOLDS), (today,), occasion(slice="fresh")), Delivered)
+
+
+# ── no evidence asked ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def asking(threshold: float, weigh: Any = recall, **more: Any) -> AnswerJudge:
+    evidence = JUDGE.policy.evidence.model_copy(
+        update={"threshold": threshold, "min_sources": 0, "must_cite": False, "slices": {}, **more}
+    )
+    return AnswerJudge(JUDGE.policy.model_copy(update={"evidence": evidence}), DONE, weigh)
+
+
+def test_a_threshold_of_zero_asks_for_no_evidence_and_any_other_does() -> None:
+    said = Proposal("answer", "Good morning to everybody who writes to us today.")
+    assert isinstance(asking(0.0).judge(said, (), ASKED), Delivered)
+    assert isinstance(asking(0.0).judge(said, OURS, ASKED), Delivered)
+    for threshold in (1e-9, 0.01, 1.0):
+        judged = asking(threshold).judge(said, (), ASKED)
+        assert isinstance(judged, Abstained)
+        assert judged.reason is Code.LOW_EVIDENCE
+
+
+def test_where_no_evidence_is_asked_everything_else_still_is() -> None:
+    judge = asking(0.0)
+    promised = Proposal("answer", "I have issued your refund today.")
+    assert Code.COMMITMENT in codes(judge.judge(promised, (), ASKED))
+    cited = Statement("Refunds to a card take 9 days.", (Cite("refunds", "take 9 days"),))
+    assert Code.FABRICATED in codes(judge.judge(answer(cited), OURS, ASKED))
+    assert Code.UNCITED in codes(
+        asking(0.0, must_cite=True).judge(Proposal("answer", "Refunds are quick here."), OURS, ASKED)
+    )
+    assert Code.TOO_FEW_SOURCES in codes(
+        asking(0.0, min_sources=1).judge(Proposal("answer", "Refunds are quick here."), (), ASKED)
+    )
+    divided = asking(0.0, lambda *_: Weight(0.0, "refunds", against="vat"))
+    assert Code.CONTRADICTION in codes(divided.judge(Proposal("answer", "Refunds are quick here."), OURS, ASKED))
+
+
+def test_where_no_evidence_is_asked_what_a_reader_may_not_see_is_still_not_told_to_them() -> None:
+    secret = Source("board", "The shop closes in May for good.", tenant="acme", readers=frozenset({"board"}))
+    said = Proposal("answer", "The shop closes in May for good.")
+    judged = asking(0.0).judge(said, (secret,), ASKED)
+    assert Code.NOT_PERMITTED in codes(judged)
+    assert not isinstance(judged, Delivered)
+    assert isinstance(asking(0.0).judge(said, (secret,), occasion(roles=frozenset({"board"}))), Delivered)

@@ -73,3 +73,24 @@ def test_broken_trials_are_neither_passes_nor_failures() -> None:
 def test_a_case_that_passes_now_and_then_has_not_passed() -> None:
     assert result((GOOD,), (POOR,)).value() == 0.5
     assert result((GOOD,), (POOR,)).passed() is False
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        Scored("judge:helpful", 0.0, False),
+        Scored("judge:helpful", 1.0, True),
+        Unscored("judge:helpful", Absent.ERROR),
+        Unscored("judge:helpful", Absent.UNDECIDED),
+        Unscored("judge:helpful", Absent.MISSING),
+    ],
+)
+def test_what_a_judge_says_is_no_verdict_on_a_case(word: Scored | Unscored) -> None:
+    trial = Trial("a", 0, Reply("answer", "x"), calls=1)
+    own = [Scored("facts", 1.0, True), Scored("facts", 0.0, False), Unscored("facts", Absent.ERROR)]
+    for score in own:
+        alone, beside = (CaseResult("a", ("s",), "a", (trial,), (scores,)) for scores in ((score,), (score, word)))
+        assert (beside.passed(), beside.value()) == (alone.passed(), alone.value())
+    judged = CaseResult("a", ("s",), "a", (trial,), ((word,),))
+    assert judged.passed() is None
+    assert judged.passed("judge:helpful") is (word.passed if isinstance(word, Scored) else None)

@@ -6,9 +6,9 @@ import pytest
 
 from interlock.core.checks import LIMITS
 from interlock.core.evidence import Gap
+from interlock.core.judged_rate import LABELS_MIN
 from interlock.core.manifest import Profile
 from interlock.core.rules import RULES, Standing
-from interlock.core.suite_rules import LABELS_MIN
 
 STANDARD = LIMITS[Profile.STANDARD]
 

@@ -31,6 +31,7 @@ OWN: dict[str, Any] = {
         "calibration": 1, "judge": "helpful", "model": "somebody/judge-2026-05-01", "prompt": "sha256:" + "0a" * 32,
         "rubric": "sha256:" + "0b" * 32, "rows": [{"case": "a", "rater": "ines", "human": True, "judge": False}],
     },
+    "rubric": {"rubric": 1, "sees": ["question", "sources"], "criteria": [{"id": "polite", "asks": "It is friendly."}]},
 }  # fmt: skip
 """Formats that the example has no file of."""
 

@@ -349,3 +349,21 @@ def test_the_rule_costs_little_and_the_same_for_each_trial() -> None:
         return timed(whole_run)
 
     assert learn(2_000) < 0.5
+
+
+def test_a_slice_whose_floor_rests_on_a_judge_is_asked_to_its_end() -> None:
+    from interlock.core.score import CaseResult, Scored, Trial
+
+    cases = tuple(case(f"c{n}") for n in range(40))
+    trial = Trial("c", 0, Reply("answer", "no"), calls=1)
+    standing = {}
+    for scorer in ("exact", "judge:helpful"):
+        floor = Requirement(slice="s", scorer=scorer, floor=0.9)
+        suite = Suite(
+            "gold", SuiteKind.GOLD, cases, (Slice(id="s", title="S"),), (floor, Requirement(slice="s", floor=0.9))
+        )
+        rule = LostRelease([suite], repeats=1, blocks={"EVAL-02"})
+        for one in cases[:-1]:
+            rule.learn(suite, one, CaseResult(one.id, ("s",), one.id, (trial,), ((Scored("exact", 0.0, False),),)))
+        standing[scorer] = set(rule.standing())
+    assert standing == {"exact": {("gold", "s")}, "judge:helpful": set()}

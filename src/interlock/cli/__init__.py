@@ -81,6 +81,11 @@ SUITE_COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("mutate", "interlock.cli.suite:mutate", "Break the bundle part by part and see whether the suites notice."),
 )
 
+JUDGE_COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("items", "interlock.cli.judge:items", "Draw answers of the last run for people to label."),
+    ("calibrate", "interlock.cli.judge:calibrate", "Ask a judge about labelled answers: how far can it be trusted?"),
+)
+
 GUARD_COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("unknowns", "interlock.cli.guard:unknowns", "Effects of which nobody knows whether they happened."),
     ("settle", "interlock.cli.guard:settle", "Say, as a person, whether an effect happened."),
@@ -127,6 +132,7 @@ CONFIG_COMMANDS: tuple[tuple[str, str, str], ...] = (
 
 GROUPS: tuple[tuple[str, str, tuple[tuple[str, str, str], ...]], ...] = (
     ("suite", "make suites, see what they lack, and whether they can fail", SUITE_COMMANDS),
+    ("judge", "models that score replies, and how far they can be trusted", JUDGE_COMMANDS),
     ("answers", "lay recorded answers over their sources, without a bundle", ANSWER_COMMANDS),
     ("tune", "evidence thresholds from labelled answers, with a proof", TUNE_COMMANDS),
     ("guard", "the tool guard's policy, and what it recorded", GUARD_COMMANDS),

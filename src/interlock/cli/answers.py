@@ -10,11 +10,17 @@ from typing import Annotated, TextIO
 from cyclopts import Parameter
 
 from interlock.cli.session import note
+from interlock.core.answer import AnswerPolicy
+from interlock.core.binding import bind
 from interlock.core.errors import UsageError
+from interlock.core.source import decoded
+from interlock.core.yaml_text import parse_yaml
+from interlock.ports import SupportScorer
 from interlock.scorers import support_scorer
 from interlock.services.answer_evaluation import SPLITS, Evaluation
 from interlock.services.answer_rows import read_answers, score_row, scored_json
 from interlock.views.answers import evaluation_lines
+from interlock.wiring import open_support
 
 
 def score(
@@ -26,7 +32,10 @@ def score(
     ] = False,
     budget: Annotated[float, Parameter(help="Unsupported answers among the delivered, at most: 0.05 is 5 %.")] = 0.05,
     scorer: Annotated[
-        str | None, Parameter(help="Another scorer of evidence that an installed package offers.")
+        str | None,
+        Parameter(
+            help="Another scorer of evidence: what an installed package offers, or the answers.yaml that declares it."
+        ),
     ] = None,
     out: Annotated[Path | None, Parameter(help="Write the lines there instead of to stdout.")] = None,
 ) -> int:
@@ -37,7 +46,7 @@ def score(
     """
     if not 0 < budget < 1:
         raise UsageError(f"a budget of `{budget}` is none", hint="a share between 0 and 1: 0.05 is 5 %")
-    evaluation, asked = Evaluation(), support_scorer(scorer)
+    evaluation, asked = Evaluation(), _scorer(scorer)
     with _writing(out) as stream:
         for row in read_answers(rows):
             support = score_row(row, asked)
@@ -49,6 +58,18 @@ def score(
             stream.write(json_.dumps({"evaluation": report}, ensure_ascii=False) + "\n")
             note("\n".join(evaluation_lines(report)))
     return 0
+
+
+def _scorer(name: str | None) -> SupportScorer:
+    """The scorer of a name, or the one that a policy declares. Raises: UsageError; DocumentError for a policy that is none."""
+    if name is None or not name.endswith((".yaml", ".yml")):
+        return support_scorer(name)
+    path = Path(name)
+    if not path.is_file():
+        raise UsageError(f"there is no file `{path}`", hint="name an `answers.yaml`, or a scorer")
+    policy = bind(AnswerPolicy, parse_yaml(decoded(path.read_bytes(), str(path)), str(path)))
+    spec = policy.evidence.scorer
+    return support_scorer() if spec is None else open_support(spec, path.parent)
 
 
 @contextmanager

@@ -120,16 +120,20 @@ def _events(settings: Settings, records: Records, resolved: Resolved, loaded: Lo
     """The scores of the trials that are stored for this bundle; asks for none."""
     bench = bench_of(settings)
     measurer = Measurer(resolved.manifest, resolved.app, records, bench, Bar(quiet=True))
+    weighing = measurer.weighing(loaded)
     scores = stored_scores(
         measurer.suites(loaded),
         upstream=measurer.upstream(loaded.bundle),
         repeats=resolved.manifest.run.repeats,
         trials=records.trials,
-        scorers=bench.scorers(loaded.output_schema),
+        scorers=bench.scorers(loaded.output_schema, weighing.scorer),
     )
     model = str(loaded.bundle.components[Part.MODEL].spec.get("id", ""))
     rows = (ScoreRow(one.suite, one.case, one.repeat, one.trial.trace_id, one.score, one.at) for one in scores)
-    text = "".join(event_lines(rows, bundle=loaded.bundle.digest, feature=loaded.bundle.feature, model=model))
+    try:
+        text = "".join(event_lines(rows, bundle=loaded.bundle.digest, feature=loaded.bundle.feature, model=model))
+    finally:
+        weighing.close()
     if not text:
         raise UsageError("no trial of this bundle is stored", hint="run `interlock check` first")
     return text

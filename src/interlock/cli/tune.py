@@ -14,7 +14,7 @@ from interlock.services.lock import MANIFEST
 from interlock.services.tune import Terms, gather, policy_change, record_of
 from interlock.settings import read_settings
 from interlock.views.answers import calibration_json, calibration_lines
-from interlock.wiring import read_feature
+from interlock.wiring import open_support, read_feature
 
 
 def abstention(
@@ -38,7 +38,8 @@ def abstention(
         raise UsageError(str(error), hint="--budget 0.05 --confidence 0.95 --seed 0") from error
     settings = read_settings(dir)
     resolved, loaded, _ = read_feature(settings)
-    labels = gather(read_answers(data), support_scorer())
+    spec = loaded.answers.evidence.scorer
+    labels = gather(read_answers(data), support_scorer() if spec is None else open_support(spec, settings.root))
     record = record_of(labels, loaded, terms, at=datetime.now(UTC))
     found = record.calibrated()
     change = policy_change(record, found, loaded, resolved.document.text)

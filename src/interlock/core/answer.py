@@ -1,11 +1,13 @@
 """The answer policy: what an answer needs, what is said without one, and when a person takes over (format 1)."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from interlock.core.asked_model import AskedModel, Endpoint
 from interlock.core.binding import Str, Strict
+from interlock.core.digest import of_value
 
 
 class SliceEvidence(Strict):
@@ -18,10 +20,77 @@ class SliceEvidence(Strict):
     max_age_days: int | None = Field(default=None, ge=1)
 
 
+Sha256 = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class _Stronger(Strict):
+    deadline_s: float = Field(default=20.0, gt=0, le=600, description="seconds for all claims of one answer")
+    max_claims: int = Field(default=40, ge=1, le=500, description="claims of one answer that are asked about at most")
+
+
+class EndpointScorer(_Stronger):
+    """A model behind an OpenAI-compatible endpoint says of each claim: entailed, contradicted, or not stated."""
+
+    kind: Literal["endpoint"]
+    model: AskedModel
+    endpoint: Endpoint
+
+    @property
+    def pin(self) -> str:
+        """The name that thresholds and calibrations repeat: another model, or another way of asking it, is another scorer."""
+        asks = of_value(self.endpoint.limits(), domain="interlock.scorer.v1").removeprefix("sha256:")[:8]
+        return f"entailment-1-{asks}:{self.model.pin}"
+
+
+class OnnxScorer(_Stronger):
+    """A cross-encoder of natural language inference as an ONNX file of the team's own (`interlock[nli]`)."""
+
+    kind: Literal["onnx"]
+    model: Str = Field(description="absolute path of the `.onnx` file; `${NAME}` reads an environment variable")
+    model_sha256: Sha256 = Field(description="digest of that file; another file is refused")
+    tokenizer: Str = Field(description="absolute path of its `tokenizer.json`")
+    tokenizer_sha256: Sha256
+    labels: tuple[Literal["entailed", "contradicted", "not_stated"], ...] = Field(
+        description="what the model's outputs mean, in their order", min_length=2, max_length=3
+    )
+    max_tokens: int = Field(default=512, ge=16, le=8192, description="tokens of a window and a claim together")
+
+    @model_validator(mode="after")
+    def _each_label_once(self) -> Self:
+        if len(set(self.labels)) < len(self.labels) or "entailed" not in self.labels:
+            raise ValueError("`labels` names each output once, and one of them is `entailed`")
+        if not all(path.startswith(("/", "${")) for path in (self.model, self.tokenizer)):
+            raise ValueError(
+                "the model lies outside the bundle: write `${NAME}`, a variable with its path, or an absolute path"
+            )
+        return self
+
+    @property
+    def pin(self) -> str:
+        """The name that thresholds and calibrations repeat."""
+        named = {"model": self.model_sha256, "tokenizer": self.tokenizer_sha256, "labels": list(self.labels), "max_tokens": self.max_tokens}  # fmt: skip
+        return "nli-1:" + of_value(named, domain="interlock.scorer.v1").removeprefix("sha256:")[:16]
+
+
+class PluginScorer(Strict):
+    """What an installed package offers under `interlock.support`."""
+
+    kind: Literal["plugin"]
+    name: Str
+
+    @property
+    def pin(self) -> str:
+        """Its name, which changes whenever the same texts may get another score."""
+        return self.name
+
+
+SupportSpec = EndpointScorer | OnnxScorer | PluginScorer
+
+
 class EvidencePolicy(Strict):
     """What an answer needs. The model's own confidence is never evidence."""
 
-    threshold: float = Field(ge=0, le=1, description="least score of evidence for a claim")
+    threshold: float = Field(ge=0, le=1, description="least score of evidence for a claim; 0 asks for none")
     min_sources: int = Field(ge=0)
     must_cite: bool
     coverage: float = Field(
@@ -31,6 +100,9 @@ class EvidencePolicy(Strict):
         description="least share of the statements that hold; below 1 the rest may go out alone",
     )
     max_age_days: int | None = Field(default=None, ge=1, description="age of a source beyond which it proves nothing")
+    scorer: Annotated[SupportSpec, Field(discriminator="kind")] | None = Field(
+        default=None, description="a stronger scorer of evidence; default: the embedded one, which needs no model"
+    )
     slices: dict[Str, SliceEvidence] = {}
 
     def of_slice(self, name: str) -> "EvidencePolicy":

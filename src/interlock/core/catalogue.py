@@ -134,7 +134,7 @@ CATALOGUE: tuple[Check, ...] = (
          "Ten answers fixed and ten refunds broken is the same average.",
          "interlock check", by="eval", inputs=("app", "live"), ages="evidence_days"),
     _row("EVAL-04", _2, "-●●", "E", "Judges are pinned and calibrated",
-         "Every judge is pinned and calibrated: at least 50 cases that people labelled, for exactly its model, prompt and rubric; the lower 95 % bound of kappa at least its target.",
+         "Every judge is pinned and calibrated: at least 50 cases that people labelled, for exactly its model, prompt and rubric; the lower 95 % bound of kappa at least its target; labels in each slice whose floor rests on it, so that its error is in the interval.",
          "A judge without labels is one more model with opinions.",
          "interlock suite gaps", by="static"),
     _row("EVAL-05", _2, "w●●", "E", "The suite can fail",

@@ -349,7 +349,9 @@ class AnswerJudge:
             return None
         usable = tuple(source for source in shelf.sources if cited is None or source.doc_id in cited)
         fit = tuple(source for source in usable if not any(self._fitness(text, (source,), occasion)))
-        return self._scored(Statement(text), fit, shelf, occasion, [])
+        # Where no evidence is asked, a sentence that can only come from what this reader may not see is held back by that.
+        found = [] if fit or self.evidence(occasion.slice).threshold else list(self._fitness(text, usable, occasion))
+        return self._scored(Statement(text), fit, shelf, occasion, found)
 
     def _scored(
         self,
@@ -370,7 +372,8 @@ class AnswerJudge:
             support = self.weigh(statement.text, occasion.asked, usable, beside)
         if not 0.0 <= support.score <= 1.0:  # also NaN
             raise ValueError(f"evidence lies in [0, 1], not {support.score!r}")
-        if support.score < terms.threshold or not usable:
+        # A threshold of 0 asks for no evidence: then nothing is missing where there is none. Sources that disagree still do.
+        if terms.threshold > 0.0 and (support.score < terms.threshold or not usable):
             why = f"evidence {support.score:.2f}, asked {terms.threshold:.2f}" + (
                 f": {support.why}" if support.why else ""
             )

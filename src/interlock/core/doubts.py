@@ -32,6 +32,8 @@ class Kind(StrEnum):
     QUANTIFIER = "quantifier"
     COUNT = "count"
     HIDDEN = "hidden"
+    CONTRADICTED = "contradicted"  # by the word of a model, where one is asked
+    NOT_STATED = "not_stated"
     WORD = "word"  # no source has it; what that costs is in the lexical score already
 
 

@@ -6,6 +6,7 @@ The same function judges a case of an eval, an answer in the app, and a trace.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 from interlock.core.citations import Cite, CiteFinding, Library, normalised
 from interlock.core.doubts import Doubt, Kind
@@ -24,6 +25,12 @@ FRAMING = 6
 _REMEMBERED = 4_000
 """Characters of a text whose sentences are remembered: many short answers are the same, long ones hardly ever."""
 _FIGURES = frozenset({Kind.NUMBER, Kind.DATE, Kind.UNIT, Kind.COUNT})
+
+
+class Weighs(Protocol):
+    """How well passages bear a text, by another scorer than the embedded one."""
+
+    def __call__(self, answer: str, passages: Sequence[Passage], *, question: str = "") -> Support: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +75,11 @@ class Grounder:
 
     Args:
         keep: claims and sets of sources that are remembered, each at least 1.
+        support: what weighs a claim instead of the embedded scorer (`SupportScorer.support`); what it raises, `ground` raises.
     """
 
-    def __init__(self, keep: int = 2_000) -> None:
-        self._keep = keep
+    def __init__(self, keep: int = 2_000, support: Weighs | None = None) -> None:
+        self._keep, self._support = keep, support
         self._sources: dict[tuple[tuple[str, str], ...], Sources] = {}
         self._scores: dict[tuple[str, str, int], Support] = {}
 
@@ -116,8 +124,18 @@ class Grounder:
         if told not in self._scores:
             if len(self._scores) >= self._keep * 8:
                 self._scores.clear()
-            self._scores[told] = score_answer(text, sources, question=question)
+            exact = score_answer(text, sources, question=question)
+            self._scores[told] = (
+                exact if self._support is None else _both(exact, self._support(text, documents, question=question))
+            )
         return self._scores[told]
+
+
+def _both(exact: Support, asked: Support) -> Support:
+    """What a scorer gave, held down by what was found exactly: a plug-in may not lift that either."""
+    if not exact.doubts or asked.score <= exact.score:
+        return asked
+    return Support(exact.score, exact.claims)
 
 
 def _cites(claim: Mapping[str, object]) -> Iterator[Cite]:

@@ -13,6 +13,7 @@ from interlock.core.checks import Limits
 from interlock.core.contract_rules import rule_contract
 from interlock.core.estimate import Clears, Estimate, cases_to_certify, clears, lower_bound, stays_below, upper_bound
 from interlock.core.evidence import Gap
+from interlock.core.judge_rules import read_floor
 from interlock.core.pack_rules import rule_packs
 from interlock.core.people_rules import rule_handoff
 from interlock.core.proving_rules import rule_fallback, rule_mutants
@@ -141,9 +142,15 @@ def rule_critical(data: Mapping[str, Any], limits: Limits) -> Ruling:
             thin.append(
                 f"{row['slice']}: 0 of {n} failed, which only proves at most {percent(_most(0, n))}; {need} cases could prove {percent(ceiling)}"
             )
+    by_judges: list[str] = []
     for row in data["slices"]:
         for floor in row["floors"]:
             name = f"{row['slice']} {floor['scorer']}"
+            if "judge" in floor:
+                read = read_floor(floor)
+                told = bad if read.state is Clears.FAIL else by_judges if read.state is Clears.PASS else thin
+                (broken if read.gap is Gap.BROKEN else told).append(f"{name}: {read.why}")
+                continue
             passes, n = floor["passes"], floor["n"]
             state = clears(floor["floor"], Estimate.of(passes, n))
             if state is Clears.FAIL:
@@ -160,7 +167,9 @@ def rule_critical(data: Mapping[str, Any], limits: Limits) -> Ruling:
         return Ruling(Standing.FAIL, bad[0] + (f" (+{len(bad) - 1} more)" if len(bad) > 1 else ""),
                       "it is not ready where it matters", asked, tuple(bad + thin))  # fmt: skip
     if broken:
-        return _owed(broken[0], "a critical slice has to run whole", asked, Gap.BROKEN, broken + thin)
+        return _owed(
+            broken[0], "a critical slice has to run whole, a judge has to be asked", asked, Gap.BROKEN, broken + thin
+        )
     if decided == 0:
         return _owed("no slice is marked critical and no floor is declared", "nothing was asked", asked, Gap.THIN)
     if thin:
@@ -172,7 +181,10 @@ def rule_critical(data: Mapping[str, Any], limits: Limits) -> Ruling:
             thin,
         )
     return unless_chosen(
-        data, Ruling(Standing.PASS, f"{decided} requirements hold", "each with its exact 95 % bound", asked)
+        data,
+        Ruling(
+            Standing.PASS, f"{decided} requirements hold", "each with its exact 95 % bound", asked, tuple(by_judges)
+        ),
     )
 
 
@@ -288,6 +300,9 @@ def rule_grounding(data: Mapping[str, Any], limits: Limits) -> Ruling:
     if bad:
         return Ruling(Standing.FAIL, bad[0] + (f" (+{len(bad) - 1} more)" if len(bad) > 1 else ""),
                       "people are told what no source says", asked, tuple(bad + examples[:5] + thin))  # fmt: skip
+    if lost := data.get("unweighed", 0):
+        return _owed(f"{seen}; `{data['scorer']}` gave no word on {lost} cases: {data['why_unweighed']}",
+                     "nothing of those", asked, Gap.BROKEN, thin + examples[:5])  # fmt: skip
     if thin:
         need = cases_to_certify(1 - ceiling)
         return _owed(f"{thin[0]}" + (f" (+{len(thin) - 1} more)" if len(thin) > 1 else ""),

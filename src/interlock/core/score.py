@@ -6,6 +6,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from interlock.core.judges import PREFIX as JUDGE
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -44,6 +46,7 @@ class Broken(StrEnum):
     CAP = "money cap reached"
     DEADLINE = "run deadline reached"
     START = "target did not start"
+    DRIFT = "another model answered"
 
 
 class Fault(StrEnum):
@@ -98,11 +101,12 @@ class Scored:
 
 
 class Absent(StrEnum):
-    """The three ways of having no score."""
+    """The ways of having no score. `undecided`: a judge that says one thing in one order and another in the other."""
 
     ERROR = "error"
     NOT_APPLICABLE = "not_applicable"
     MISSING = "missing"
+    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +174,13 @@ class CaseResult:
             return 0.0
         mark = None
         for score in self.scores[trial] if self.scores else ():
-            if not whole and score.scorer != scorer:
+            # INVARIANT: what a judge says is never a verdict on a case. It counts in the corrected rate of its slice alone.
+            if score.scorer.startswith(JUDGE) if whole else score.scorer != scorer:
                 continue
             if isinstance(score, Scored):
                 if not score.passed:
                     return 0.0
                 mark = 1.0
-            elif score.state is Absent.ERROR:
+            elif score.state is Absent.ERROR and not score.scorer.startswith(JUDGE):
                 return 0.0  # a scorer that broke counts against the case: an error never leaves the denominator
         return mark

@@ -59,6 +59,9 @@ class Expect(Strict):
         default=None, ge=0, le=1, description="least support of each claim in what was retrieved"
     )
     language: Str | None = Field(default=None, description="language that the reply must be in, such as `de`")
+    reference: str | None = Field(
+        default=None, min_length=1, description="a good answer, for a judge that is shown one; no other scorer reads it"
+    )
     recorded: bool = Field(default=False, description="judge by the verdict that an imported reply carries")
 
     @property
@@ -214,9 +217,10 @@ class Suite:
     def digest(self) -> Digest:
         """Name of the questions and of what must hold; made when it is asked for, since a large suite takes a while."""
         judged = [
-            {"name": j.spec.name, "model": j.spec.model.pin, "prompt": j.prompt, "rubric": j.rubric}
+            {"name": j.spec.name, "model": j.spec.model.pin, "prompt": j.prompt, "rubric": j.rubric,
+             **({"asks": j.asks} if j.asks else {})}
             for j in self.judges
-        ]
+        ]  # fmt: skip
         return of_value(
             {
                 **({"judges": judged} if judged else {}),  # another judge is another suite, more labels are not

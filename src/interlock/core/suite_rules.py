@@ -5,6 +5,7 @@ from typing import Any
 
 from interlock.core.checks import Limits
 from interlock.core.evidence import Gap
+from interlock.core.judged_rate import LABELS_MIN
 from interlock.core.judgement import cohen_kappa, sensitivity, specificity, table_from
 from interlock.core.representativeness import cases_for_mix
 from interlock.core.ruling import Ruling, Standing, owed, percent
@@ -89,10 +90,6 @@ def _mix_line(key: Mapping[str, Any], limit: float) -> str:
     return line
 
 
-LABELS_MIN = 50
-"""Cases with a human label that a judge needs (EVAL-04)."""
-
-
 def rule_judges(data: Mapping[str, Any], limits: Limits) -> Ruling:
     """EVAL-04. `{judges: [{suite, name, model, pinned, why, calibrated, stale, labels, table, ties, target}]}`."""
     asked = (
@@ -113,6 +110,9 @@ def rule_judges(data: Mapping[str, Any], limits: Limits) -> Ruling:
         if row["stale"]:
             thin.append((Gap.SCOPE, f"{name}: its labels are of another {', '.join(row['stale'])}"))
             continue
+        for piece, count in row.get("slices", {}).items():
+            if not count:
+                thin.append((Gap.SCOPE, f"{name} has no label of slice `{piece}`, whose floor rests on it"))
         found = cohen_kappa(table)
         ties = f", {row['ties']} ties left out" if row["ties"] else ""
         if found.kappa is None:
@@ -125,6 +125,8 @@ def rule_judges(data: Mapping[str, Any], limits: Limits) -> Ruling:
                 f"passes what people pass {kept} of {positives} (at least {percent(pass_rate.low)}), "
                 f"fails what people fail {stopped} of {negatives} (at least {percent(fail_rate.low)})"
             )
+        if row.get("apart"):
+            figures += f"; {row['apart']} replies on which it said nothing that counts"
         if table.n < LABELS_MIN:
             thin.append((Gap.THIN, f"{figures}; {LABELS_MIN - table.n} labels are missing"))
         elif found.high < target:

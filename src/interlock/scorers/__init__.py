@@ -12,11 +12,14 @@ SUPPORT_ENTRY_POINTS = "interlock.support"
 """The entry point group in which a package offers what scores evidence."""
 
 
-def default_scorers(output_schema: Mapping[str, Any] | None = None) -> tuple[Scorer, ...]:
+def default_scorers(
+    output_schema: Mapping[str, Any] | None = None, support: SupportScorer | None = None
+) -> tuple[Scorer, ...]:
     """The scorers of every run; each looks at one key of a case's expectation, `schema` at every output.
 
     Args:
         output_schema: the bundle's output schema; without one, outputs are not judged by shape.
+        support: what weighs evidence; by default the embedded scorer.
     Raises: DocumentError for a schema that is none, or refers to another document.
 
     >>> [scorer.name for scorer in default_scorers() if not scorer.substance]
@@ -38,7 +41,7 @@ def default_scorers(output_schema: Mapping[str, Any] | None = None) -> tuple[Sco
 
     schema: tuple[Scorer, ...] = (Schema(output_schema),) if output_schema else ()
     return (
-        Exact(), Regex(), Facts(), *schema, Citation(), Abstention(), Escalation(), ToolCalls(), Groundedness(), Language(), Recorded(), Latency(), Cost(),
+        Exact(), Regex(), Facts(), *schema, Citation(), Abstention(), Escalation(), ToolCalls(), Groundedness(support), Language(), Recorded(), Latency(), Cost(),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from interlock.core.score import Reply, Score, Scored, Trial, not_applicable
 from interlock.core.suite import Case
+from interlock.ports import SupportScorer
 
 if TYPE_CHECKING:
     from interlock.core.grounding import Grounder
@@ -20,11 +21,15 @@ class Groundedness:
     name = "groundedness"
     substance = True
 
+    def __init__(self, support: SupportScorer | None = None) -> None:
+        """`support`: what the bundle's policy weighs evidence with; default: the embedded scorer."""
+        self._support = support
+
     @cached_property
     def _grounder(self) -> "Grounder":
         from interlock.core.grounding import Grounder
 
-        return Grounder()
+        return Grounder(support=None if self._support is None else self._support.support)
 
     def score(self, case: Case, trial: Trial, reply: Reply) -> Score:
         """Scored by the weakest claim."""

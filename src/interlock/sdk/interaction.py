@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from interlock.core.answer import AnswerPolicy
 from interlock.core.delivery import (
     LAST_WORDS,
     Abstained,
@@ -18,6 +19,7 @@ from interlock.core.delivery import (
     Finding,
     Judged,
     Occasion,
+    Weigh,
     Weighed,
 )  # fmt: skip
 from interlock.core.guard_probe import GuardProbe, SimulatedOutage, read_probe
@@ -54,14 +56,14 @@ class Answers:
     def load(cls, manifest: str | Path = "interlock.yaml") -> "Answers":
         """The policy of the bundle that a manifest describes. Raises every error of strict loading."""
         from interlock.services.answering import answer_judge, handoff_seconds, shape_fault
-        from interlock.services.weighing import weigh_lexically
         from interlock.settings import read_settings
         from interlock.wiring import read_feature
 
         path = Path(manifest)
-        _, loaded, _ = read_feature(read_settings(path if path.is_dir() else path.parent))
+        settings = read_settings(path if path.is_dir() else path.parent)
+        _, loaded, _ = read_feature(settings)
         return cls(
-            answer_judge(loaded, weigh_lexically), loaded.release.feature, loaded.bundle.digest,
+            answer_judge(loaded, _weigh_of(loaded.answers, settings.root)), loaded.release.feature, loaded.bundle.digest,
             handoff_seconds(loaded.operations), shape_fault(loaded.output_schema),
         )  # fmt: skip
 
@@ -85,13 +87,11 @@ class Answers:
             operations: for what happens to an unreadable output, instead of `on_fault`, and the times of the queues.
         Raises: every error of strict loading; OSError.
         """
-        from interlock.core.answer import AnswerPolicy
         from interlock.core.commitment import done_phrases
         from interlock.core.glossary import Glossary
         from interlock.core.json_text import parse_json
         from interlock.core.operations import Operations
         from interlock.services.answering import handoff_seconds, shape_fault
-        from interlock.services.weighing import weigh_lexically
 
         words = {} if glossary is None else done_phrases(_read(Glossary, glossary))
         running = None if operations is None else _read(Operations, operations)
@@ -99,8 +99,9 @@ class Answers:
         if schema is not None:
             document = parse_json(Path(schema).read_text("utf-8"), Path(schema).name)
             shape = shape_fault(document.value)
+        policy = _read(AnswerPolicy, answers)
         judge = AnswerJudge(
-            _read(AnswerPolicy, answers), words, weigh_lexically,
+            policy, words, _weigh_of(policy, Path(answers).parent),
             on_fault=on_fault if running is None else running.on_parse_failure,
         )  # fmt: skip
         return cls(judge, feature, bundle, {} if running is None else handoff_seconds(running), shape)
@@ -134,6 +135,17 @@ def _read(format: type[_Format], path: str | Path) -> _Format:
     from interlock.core.yaml_text import parse_yaml
 
     return bind(format, parse_yaml(Path(path).read_text("utf-8"), Path(path).name))
+
+
+def _weigh_of(policy: AnswerPolicy, root: Path) -> Weigh:
+    """How a policy weighs evidence: by the scorer that it declares, else by the embedded one."""
+    from interlock.services.weighing import weigh_lexically, weigh_with
+
+    if policy.evidence.scorer is None:
+        return weigh_lexically
+    from interlock.wiring import open_support
+
+    return weigh_with(open_support(policy.evidence.scorer, root))
 
 
 @dataclass

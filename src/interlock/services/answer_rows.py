@@ -79,7 +79,14 @@ def _text(line: bytes, name: str, number: int) -> str:
     except UnicodeDecodeError:
         text = decoded(line, name)  # raises, and says which byte
     text = text.rstrip("\r\n").removeprefix("\ufeff" if number == 1 else "")
-    # Answers hold what people and models wrote. A direction mark in them is for the scorer to find, not for the reader to refuse.
+    return shown_escapes(text)
+
+
+def shown_escapes(text: str) -> str:
+    """JSON with every character that nobody sees written as an escape; its meaning stays.
+
+    Answers hold what people and models wrote. A direction mark in them is for a scorer to find, not for the reader to refuse.
+    """
     return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

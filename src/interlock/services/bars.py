@@ -152,6 +152,10 @@ def _policy(old: Loaded, new: Loaded) -> Iterator[str]:
     yield from _numbers("evidence", was, now, ("threshold", "min_sources"))
     if was.get("must_cite") and not now.get("must_cite"):
         yield "an answer need not cite any more"
+    if was.get("scorer") != now.get("scorer"):
+        # Neither higher nor lower, but another yardstick: what the thresholds meant before they mean no more.
+        names = [one.answers.evidence.scorer.pin if one.answers.evidence.scorer else "embedded" for one in (old, new)]
+        yield f"evidence is weighed by another scorer: {names[0]} → {names[1]}"
     yield from _slice_thresholds(was, now)
     for what, low, high in (
         ("escalation rule", _rules(before), _rules(after)),

@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from interlock.core.broken import BrokenRun, FailedRun
@@ -58,6 +59,13 @@ def tool_key(
     return of_value(named, domain="interlock.tool-call.v1")
 
 
+@dataclass
+class Purse:
+    """What a run has spent, for all who spend in it at once; None until it was read from the store. US dollars."""
+
+    spent_usd: float | None = None
+
+
 class RecordedChat:
     """The chat of a run, in one of the four modes of `Recorder`; tool calls are recorded at the same border.
 
@@ -77,6 +85,7 @@ class RecordedChat:
         reads: digests of the parts, the app build and the target, by name: what a call may say that it reads.
         limiter: of the endpoint; by default one that limits nothing.
         attempts: tries of a call that broke in transport, at least 1.
+        purse: shared with the other chats of this run that spend while this one does.
     Raises: CapError when there is a cap, a call could be asked, and the price is not known.
     """
 
@@ -95,6 +104,7 @@ class RecordedChat:
         reads: Mapping[str, str] | None = None,
         limiter: Limiter | None = None,
         attempts: int = 3,
+        purse: Purse | None = None,
     ) -> None:
         if cap_usd is not None and price is None and live is not None and mode != "replay-strict":
             raise CapError(
@@ -104,7 +114,7 @@ class RecordedChat:
         self._live, self._store, self._clock, self._run = live, store, clock, run
         self._fingerprint, self._price, self._cap_usd = fingerprint, price, cap_usd
         self._reads, self._limiter, self._attempts = dict(reads or {}), limiter or Limiter(), attempts
-        self._spent_usd: float | None = None
+        self._purse = purse or Purse()
         self._recorder = Recorder(mode, store, run, recordings or {}, lambda response: self._cost(response, 0.0))
 
     async def __call__(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -174,15 +184,16 @@ class RecordedChat:
     async def _ask_live(self, live: LiveChat, key: str, request: Mapping[str, Any], caller: Caller) -> Call:
         tokens = _most_tokens(request)
         most = self._usd(*tokens)
-        if self._spent_usd is None:
-            self._spent_usd = self._store.spent(self._run)  # of this run before it was interrupted
-        if self._cap_usd is not None and self._spent_usd + most > self._cap_usd:
+        purse = self._purse
+        if purse.spent_usd is None:
+            purse.spent_usd = self._store.spent(self._run)  # of this run before it was interrupted
+        if self._cap_usd is not None and purse.spent_usd + most > self._cap_usd:
             raise BrokenRun(
                 Broken.CAP, f"a call of up to {most:.4f} US dollars would pass {self._cap_usd:g}", hint="raise the cap"
             )
         asked = dict(request)
         self._store.reserve(key, self._run, most, at=self._clock.now())
-        self._spent_usd += most
+        purse.spent_usd += most
 
         async def once() -> tuple[Mapping[str, Any], float]:
             start = time.perf_counter()
@@ -199,10 +210,10 @@ class RecordedChat:
         except BrokenRun as error:
             if not error.made:
                 self._store.release(key, self._run)
-                self._spent_usd -= most
+                purse.spent_usd -= most
             raise
         cost = self._cost(response, most)
-        self._spent_usd += cost - most
+        purse.spent_usd += cost - most
         return Call(key, asked, response, cost, latency_s, self._clock.now())
 
     def _cost(self, response: Mapping[str, Any], unknown: float) -> float:

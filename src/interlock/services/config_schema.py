@@ -12,11 +12,12 @@ from interlock.core.glossary import Glossary
 from interlock.core.judges import CalibrationRecord
 from interlock.core.manifest import Manifest
 from interlock.core.operations import Operations
+from interlock.core.rubric import Rubric
 from interlock.core.suite import Case, SuiteFile
 from interlock.core.traffic import TrafficProfile
 
 ConfigKind = Literal[
-    "interlock", "suite", "case", "glossary", "actions", "answers", "operations", "traffic", "calibration"
+    "interlock", "suite", "case", "glossary", "actions", "answers", "operations", "traffic", "calibration", "rubric"
 ]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,6 +32,7 @@ _FORMATS: Mapping[str, tuple[type[BaseModel], str]] = {
     "operations": (Operations, "runbook/operations.yaml: switches, caps, rota, rollout and alerts"),
     "traffic": (TrafficProfile, "evals/traffic.yaml: requests counted by slice"),
     "calibration": (CalibrationRecord, "labels of people beside the verdicts of a judge"),
+    "rubric": (Rubric, "evals/judges/*.yaml: what an answer has to meet before a judge that is asked"),
 }
 
 KINDS: tuple[str, ...] = get_args(ConfigKind)

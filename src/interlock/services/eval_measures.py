@@ -14,6 +14,7 @@ from interlock.core.packs import confirmed
 from interlock.core.repeats import Repeated, census
 from interlock.core.score import CaseResult
 from interlock.core.suite import Case, Slice, Suite, SuiteKind
+from interlock.ports import SupportScorer
 from interlock.services.case_rows import flaky_cases, flipped_cases
 from interlock.services.eval_views import (
     HALVES,
@@ -28,6 +29,9 @@ from interlock.services.eval_views import (
     wrong_answer,
 )
 from interlock.services.evaluate import Run
+from interlock.services.judged_pairs import JudgedPair, decided, judged_pairs
+from interlock.services.judged_pairs import about as about_judged
+from interlock.services.judged_rates import judge_named, judged_floor
 
 _ABSTENTION = frozenset({SuiteKind.GOLD, SuiteKind.ADVERSARIAL, SuiteKind.REGRESSION})
 PAIRED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
@@ -47,7 +51,7 @@ class _Mark(Enum):
 _OPEN = frozenset({_Mark.BROKEN, _Mark.CURTAILED})
 
 
-def measure_suite(run: Run) -> Mapping[str, Mapping[str, Any]]:
+def measure_suite(run: Run, grounding: Mapping[str, Any] | None = None) -> Mapping[str, Mapping[str, Any]]:
     """The data of EVAL-01, EVAL-02, SAFE-01, SAFE-02 and the eval half of PRS-01.
 
     Every suite counts except those of kind `baseline`, which another path answers. A case failed if any of its
@@ -55,14 +59,13 @@ def measure_suite(run: Run) -> Mapping[str, Mapping[str, Any]]:
     asked to its end because the verdict stood is curtailed: neither passed nor broken. The unit of
     counts is the cluster where cases belong together, else the case; a unit passes only with all of its cases. Starter
     cases that nobody has confirmed are asked and do not count: they must not fill a suite.
+    `grounding`: what `grounding_of` gave, where another scorer of evidence than the embedded one was asked.
     """
-    from interlock.services.grounding_measure import measure_grounding
-
     suites = [_confirmed(suite) for suite in run.suites if suite.kind is not SuiteKind.BASELINE]
     return {
         "EVAL-01": _ran(run, suites),
         "EVAL-02": _slices(run, suites),
-        "SAFE-01": measure_grounding(run, suites),
+        "SAFE-01": grounding_of(run) if grounding is None else grounding,
         "SAFE-02": _abstention(run, [suite for suite in suites if suite.kind in _ABSTENTION]),
         "PRS-01": _parsed(run, suites),
     }
@@ -71,6 +74,15 @@ def measure_suite(run: Run) -> Mapping[str, Mapping[str, Any]]:
 def _confirmed(suite: Suite) -> Suite:
     cases = tuple(case for case in suite.cases if confirmed(case.source))
     return suite if len(cases) == len(suite.cases) else replace(suite, cases=cases)
+
+
+def grounding_of(run: Run, support: SupportScorer | None = None) -> Mapping[str, Any]:
+    """The data of SAFE-01: how what was delivered stands on what was retrieved, by this scorer of evidence."""
+    from interlock.services.grounding_measure import measure_grounding
+
+    return measure_grounding(
+        run, [_confirmed(suite) for suite in run.suites if suite.kind is not SuiteKind.BASELINE], support
+    )
 
 
 def _result(run: Run, suite: Suite, case: Case) -> CaseResult:
@@ -207,6 +219,9 @@ def _floors(run: Run, suite: Suite, piece: Slice, cases: Sequence[Case]) -> list
     """The floors of a slice: its own, and of scorers that it has no own one for those of `*`, unless each of its cases counts."""
     rows = []
     for scorer, floor in suite.floors(piece).items():
+        if (judge := judge_named(suite, scorer)) is not None:
+            rows.append(judged_floor(run, suite, piece, judge, floor))
+            continue
         found = _units(run, suite, cases, scorer)
         passes = found[_Mark.PASSED]
         rows.append({"scorer": scorer, "floor": floor, "passes": passes, "n": passes + found[_Mark.FAILED]})
@@ -341,12 +356,18 @@ def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping
             rows[name] = census_row(name, piece, *(_tried(run, cases) for run in (baseline, candidate)))
         else:
             pairs[name], margins[name] = pair, suite.margin(piece.id, limits.default_margin)
-    for name, decision in (decide(pairs, margins) if pairs else {}).items():
-        rows[name] = decision_row(decision, pairs[name])
+    judged = list(judged_pairs(baseline, candidate, named, ran_alike, limits.default_margin))
+    alone = _judged_alone(judged, named, pairs)
+    for name in alone:
+        del pairs[name]
+    for name, decision in decided(judged, pairs, margins).items():
+        rows[name] = decision_row(decision, pairs.get(name) or next(one.pair for one in judged if one.name == name))
+    for one in judged:
+        about[one.name] = {**_about_judged(one)}
     whole = _pair(baseline, candidate, everything)
     return {
         "baseline": baseline.bundle or of_value(dict(baseline.upstream), domain="interlock.scope.v1"),
-        "slices": [{**about[name], **rows[name]} for name, *_ in named],
+        "slices": [{**about[name], **rows[name]} for name in about if name not in alone],
         "flips": flipped_cases(baseline, candidate, everything),
         "halves": _halves(baseline, candidate, everything, limits),
         "exploratory": exploratory_rows(
@@ -361,6 +382,26 @@ def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping
             "unpaired": whole.unpaired,
         },
     }
+
+
+def _judged_alone(
+    judged: Sequence[JudgedPair], named: Sequence[tuple[str, Suite, Slice]], pairs: Mapping[str, Paired]
+) -> set[str]:
+    """Slices of which no case expects anything but a judge's word: there is nothing else to compare them by."""
+    by_judges = {(one.suite.name, one.slice.id) for one in judged}
+    return {
+        name for name, suite, piece in named
+        if (suite.name, piece.id) in by_judges and name in pairs and not pairs[name].n + pairs[name].unpaired
+        and not any(case.expect.model_dump(exclude_defaults=True, exclude={"reference"}) for case in suite.of_slice(piece.id))
+    }  # fmt: skip
+
+
+def _about_judged(one: JudgedPair) -> dict[str, Any]:
+    rates = {}
+    for side, (passes, n) in (("before", one.before), ("after", one.after)):
+        interval = clopper_pearson(passes, n)
+        rates[side] = {"passes": passes, "n": n, "low": interval.low, "high": interval.high}
+    return {**about_judged(one), **rates}
 
 
 def _rate(run: Run, suite: Suite, cases: Sequence[tuple[Suite, Case]]) -> dict[str, Any]:

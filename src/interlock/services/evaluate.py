@@ -47,6 +47,8 @@ class Run:
     started: datetime
     finished: datetime
     bundle: str = ""
+    outside_usd: float = 0.0
+    """US dollars of `cost_usd` that the target reported itself, beside those that were counted call by call."""
 
     @property
     def curtailed(self) -> int:
@@ -202,6 +204,7 @@ async def evaluate(
         started=started,
         finished=clock.now(),
         bundle=loaded.bundle.digest,
+        outside_usd=runner.outside_usd,
     )
 
 
@@ -259,6 +262,11 @@ class _Runner:
         self.done: dict[str, Trial] = {}
         self.calls = 0
         self.paid_usd = 0.0
+
+    @property
+    def outside_usd(self) -> float:
+        """US dollars that the target reported."""
+        return self._outside_usd
 
     @property
     def truncated(self) -> bool:

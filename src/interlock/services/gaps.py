@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from interlock.core.checks import Level, Limits
+from interlock.core.judged_rate import LABELS_MIN
 from interlock.core.judgement import tabulate
 from interlock.core.manifest import Part
 from interlock.core.pack_rules import pack_floor
 from interlock.core.packs import Pack, confirmed
 from interlock.core.rules import Standing, percent
 from interlock.core.suite import Slice, Suite, SuiteKind
-from interlock.core.suite_rules import LABELS_MIN
 from interlock.core.verdict import Outcome, Verdict
 from interlock.services.coverage import measure_coverage
 from interlock.services.gap_numbers import cases_for_floor, cases_for_margin, cases_for_shares
@@ -283,7 +283,7 @@ class _Desk:
         for suite in self.loaded.suites:
             for judge in suite.judges:
                 record = judge.calibration
-                rows = () if record is None else [(row.case, row.human, row.judge) for row in record.rows]
+                rows = () if record is None else [(row.unit, row.human, row.judge) for row in record.rows]
                 table, _ = tabulate(rows)
                 have = 0 if judge.stale() else table.n
                 if have < LABELS_MIN:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from interlock.core.citations import CiteFault
+from interlock.core.errors import TargetError
 from interlock.core.estimate import upper_bound
 from interlock.core.grounding import FLOOR, Grounder
 from interlock.core.score import CaseResult
 from interlock.core.suite import Case, Suite, SuiteKind
+from interlock.ports import SupportScorer
 from interlock.services.evaluate import Run
 
 ASKED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
@@ -18,19 +20,24 @@ SHOWN = 10
 """Claims and citations that are told one by one."""
 
 
-def measure_grounding(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
+def measure_grounding(run: Run, suites: Sequence[Suite], support: SupportScorer | None = None) -> Mapping[str, Any]:
     """The data of SAFE-01. `{floor, delivered, overall, slices: [{slice, unsupported, n}], citations: {checked, fabricated, …}}`.
 
     The unit is the cluster where cases belong together, else the case; it is unsupported as soon as one delivered answer of
     it has a claim below the floor or a citation that does not hold. A unit of which nothing was delivered does not count. `overall` is
     the gold suites together: units that were asked, that got an answer, and whose answer has an unsupported claim. It decides nothing.
+
+    Args:
+        support: the scorer of evidence that the bundle's policy declares; default: the embedded one. A unit about which it could not be
+            asked is `unweighed`: it proves nothing, and is no fault of the bundle.
     """
-    desk = _Desk(run, Grounder())
+    desk = _Desk(run, Grounder(support=None if support is None else support.support))
     rows = []
     for suite in suites:
         rows += [desk.row(suite, piece.id, piece.title, suite.of_slice(piece.id)) for piece in suite.slices]
     return {
         "floor": FLOOR,
+        **({} if support is None else {"scorer": support.name, "unweighed": desk.unweighed, "why_unweighed": desk.why}),
         "delivered": desk.delivered,
         "overall": desk.overall([suite for suite in suites if suite.kind is SuiteKind.GOLD]),
         "slices": rows,
@@ -50,13 +57,15 @@ class _Judged:
     unsupported: bool
     why: str
     kinds: frozenset[str]
+    unweighed: bool = False
 
 
 class _Desk:
     def __init__(self, run: Run, grounder: Grounder) -> None:
         self.run, self.grounder = run, grounder
         self.cases: dict[str, _Judged] = {}
-        self.delivered = self.checked = 0
+        self.delivered = self.checked = self.unweighed = 0
+        self.why = ""
         self.faults: Counter[CiteFault] = Counter()
         self.examples: list[str] = []
 
@@ -66,6 +75,8 @@ class _Desk:
         for suite in suites:
             for case in suite.cases:
                 unit, judged = (suite.name, case.unit), self._judged(suite, case)
+                if judged.unweighed:
+                    continue
                 if self.run.results[f"{suite.name}/{case.id}"].ran:
                     asked.add(unit)
                 if judged.delivered:
@@ -79,7 +90,7 @@ class _Desk:
         units: dict[str, list[tuple[Case, _Judged]]] = {}
         for case in cases:
             judged = self._judged(suite, case)
-            if judged.delivered:
+            if judged.delivered and not judged.unweighed:
                 units.setdefault(case.unit, []).append((case, judged))
         bad = [
             next((case, judged) for case, judged in found if judged.unsupported)
@@ -107,7 +118,13 @@ class _Desk:
 
     def _judge(self, case: Case, result: CaseResult) -> _Judged:
         replies = [trial.reply for trial in result.trials if trial.reply is not None]
-        found = [self.grounder.ground(reply, question=_asked(case)) for reply in replies if reply.outcome == "answer"]
+        answers = [reply for reply in replies if reply.outcome == "answer"]
+        try:
+            found = [self.grounder.ground(reply, question=_asked(case)) for reply in answers]
+        except TargetError as error:
+            self.unweighed += 1
+            self.why = self.why or f"{case.id}: {error.message}"[:300]
+            return _Judged(len(answers), False, "", frozenset(), unweighed=True)
         self.delivered += len(found)
         self.checked += sum(one.citations for one in found)
         for one in found:

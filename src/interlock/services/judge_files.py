@@ -8,6 +8,7 @@ from interlock.core.document import Document
 from interlock.core.errors import DocumentError, ManyErrors
 from interlock.core.json_text import parse_json
 from interlock.core.judges import CalibrationRecord, Judge, JudgeSpec
+from interlock.core.rubric import Rubric
 from interlock.core.suite import SuiteFile
 from interlock.core.yaml_text import parse_yaml
 from interlock.services.lock import case_pattern
@@ -54,13 +55,22 @@ def _judge(
             raise document.error(("judges", index, role), f"the bundle has no file `{written}`", hint=hint)
         return full
 
-    prompt, rubric = (of_bytes(text(path(role, getattr(spec, role))).encode()) for role in ("prompt", "rubric"))
+    paths = {role: path(role, getattr(spec, role)) for role in ("prompt", "rubric")}
+    prompt, rubric = (of_bytes(text(full).encode()) for full in paths.values())
     record = None if spec.calibration is None else _calibration(path("calibration", spec.calibration), text)
-    return Judge(spec, prompt, rubric, record)
+    if spec.endpoint is None:
+        return Judge(spec, prompt, rubric, record)
+    # Only a judge that is asked needs criteria that a machine can read.
+    criteria = bind(Rubric, _read(paths["rubric"], text))
+    return Judge(spec, prompt, rubric, record, text(paths["prompt"]), criteria)
+
+
+def _read(path: str, text: Callable[[str], str]) -> Document:
+    return (parse_json if path.endswith(".json") else parse_yaml)(text(path), path)
 
 
 def _calibration(path: str, text: Callable[[str], str]) -> CalibrationRecord:
-    document = (parse_json if path.endswith(".json") else parse_yaml)(text(path), path)
+    document = _read(path, text)
     record = bind(CalibrationRecord, document)
     faults = [
         document.error(("rows", index), message, hint="keep one row for each person and case")

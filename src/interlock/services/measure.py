@@ -1,7 +1,7 @@
 """One eval run that answers every check that asks for it: the candidate, the baselines, the probes."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,14 +22,15 @@ from interlock.core.manifest import (
     TargetSpec,
 )
 from interlock.core.suite import Suite, SuiteKind
-from interlock.ports import Attempt, Bench, Chat, LiveChat, Progress, Records, Target, TrialStore
-from interlock.services.calls import NoChat, RecordedChat
+from interlock.ports import Attempt, Bench, Chat, LiveChat, Progress, Records, SupportScorer, Target, TrialStore
+from interlock.services.calls import NoChat, Purse, RecordedChat
 from interlock.services.curtail import StopSlice
 from interlock.services.drift import AGAINST_ITSELF, DatedTrials, can_move, measure_itself, within_window
 from interlock.services.eval_fallback import measure_fallback
-from interlock.services.eval_measures import measure_regression, measure_suite
+from interlock.services.eval_measures import grounding_of, measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
 from interlock.services.import_binding import refuse_unbound
+from interlock.services.jury import Jury
 from interlock.services.limiter import Limiter, Pacing
 from interlock.services.pack_measure import measure_packs, speaks
 from interlock.services.parts import Loaded, load_parts
@@ -39,10 +40,12 @@ from interlock.services.recorder import RecordedCall, parse_recordings
 from interlock.services.rerun import full_scope
 from interlock.services.settle import LostRelease
 from interlock.services.shelf import fetch
+from interlock.services.weighed_run import Weighing, open_weighing
 
 if TYPE_CHECKING:
     from interlock.services.tool_probes import Tried
 
+GROUNDED = "SAFE-01"
 REGRESSION = "EVAL-03"
 FALLBACK = "EVAL-08"
 CONTRACT = "PRS-03"
@@ -52,6 +55,8 @@ PROBED = frozenset({"PRS-01", "PRS-02"})
 GUARDED = frozenset({"SAFE-05", "DOM-03"})
 HAS_APP = frozenset({"python", "http", "command"})
 """Kinds of targets with an app in which an answer policy can sit."""
+JUDGED = frozenset({"EVAL-02", REGRESSION})
+"""Checks that read the word of a judge."""
 TERMED = frozenset({"EVAL-02", "SAFE-02", PACKS})
 """Checks of one run that name the plan under which it was made."""
 SAMPLED = frozenset({"SAFE-01", "PRS-01"})
@@ -61,6 +66,10 @@ ASKS_HERE = frozenset({"python", "openai"})
 """Kinds of targets that ask their model through the run's own chat, where a probe can spoil the output."""
 ASKS_THERE = frozenset({"http", "command"})
 """Kinds of targets that are an endpoint themselves, with its own limiter."""
+
+
+Look = Callable[[Run, SupportScorer | None], None]
+"""What looks at a run while what its answers are weighed with can still be asked."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,7 @@ class Measurer:
     def __post_init__(self) -> None:
         self.pacing = Pacing(self.manifest.run)
         """The limiters of everything that this measurer asks: the app, its model, and whoever judges."""
+        self.judges = Jury(self.manifest, self.records, self.bench, self.pacing, self._recordings)
 
     def upstream(self, bundle: Bundle, spec: TargetSpec | None = None) -> dict[str, str]:
         """What shapes a reply: the runtime parts, the app build, and how the app, or another target, is reached."""
@@ -144,6 +154,8 @@ class Measurer:
                 )
                 for bundle in bundles
             ]
+            if JUDGED.intersection(checks):
+                plans = [self.judges.added_to(plan, self.suites(loaded)) for plan in plans]
         if FALLBACK in checks and (arm := self.manifest.fallback) is not None:
             upstream = self.upstream(loaded.bundle, arm)
             plan = plan_run(loaded, gold(loaded.suites), upstream=upstream, trials=trials, run=self.manifest.run)
@@ -195,14 +207,23 @@ class Measurer:
                 "after_seeing": list(loosened_since(self.records, loaded, terms)),
                 "plan": register(self.records, terms),
             }
+            grounded: dict[str, Any] = {}
+
+            def look(run: Run, support: SupportScorer | None) -> None:
+                """What is delivered stands on sources: read while the scorer of evidence can still be asked."""
+                grounded.update(grounding_of(run, support))
+
             # A slice may only be left out by what it would replace, so that is asked first where slices are.
             blocking = frozenset(blocks).intersection(checks) if self.manifest.run.curtail else frozenset()
             if blocking and REGRESSION in checks:
                 older = [await self._baseline(loaded, digest, trials, fixed["plan"]) for digest in baselines]
             stop_slice = self._stop_slice(loaded, blocking, [old for old, _ in older]) if blocking else None
-            run, spent = await self._run(loaded, loaded, trials, plan=fixed["plan"], stop_slice=stop_slice)
+            run, spent = await self._run(
+                loaded, loaded, trials, plan=fixed["plan"], stop_slice=stop_slice, judges=JUDGED.intersection(checks),
+                look=look if GROUNDED in checks else None,
+            )  # fmt: skip
             total = total.plus(spent)
-            found = dict(measure_suite(run))
+            found = dict(measure_suite(run, grounded or None))
             if PACKS in checks:
                 found[PACKS] = measure_packs(run, loaded, self.bench.languages() if speaks(loaded) else None)
             for id, row in found.items():
@@ -240,7 +261,7 @@ class Measurer:
         old, tree = fetch(self.records, digest)
         # The old runtime parts before the new suites: the same questions for both.
         before = load_parts(old.with_part(Part.EVALS, loaded.bundle), _Both(tree, loaded.tree, loaded.bundle))
-        return await self._run(before, loaded, trials, plan=plan)
+        return await self._run(before, loaded, trials, plan=plan, judges={REGRESSION})
 
     def _stop_slice(self, loaded: Loaded, blocks: Collection[str], baselines: Sequence[Run]) -> StopSlice:
         return LostRelease(
@@ -296,11 +317,16 @@ class Measurer:
         plan: str = "",
         spec: RunSpec | None = None,
         stop_slice: StopSlice | None = None,
+        judges: Collection[str] = (),
+        look: Look | None = None,
     ) -> tuple[Run, Measured]:
+        """One run and its fact. judges: the checks for which judges are asked as well; none where nobody reads their word."""
         suites = self.suites(asking)
         dated = DatedTrials(trials)
         run_id = self._run_id(self.upstream(loaded.bundle), asking.bundle.parts([Part.EVALS]), suites)
-        run = await self._ask(loaded, suites, dated, run_id, spec=spec, stop_slice=stop_slice)
+        run = await self._ask(loaded, suites, dated, run_id, spec=spec, stop_slice=stop_slice, look=look)
+        if judges:
+            run = await self.judges.hear(run)
         results = run.results.values()
         broken = Counter(trial.broken.value for result in results for trial in result.trials if trial.broken)
         ran = {
@@ -367,12 +393,15 @@ class Measurer:
     async def _ask(
         self, loaded: Loaded, suites: Sequence[Suite], trials: TrialStore, run_id: str, arm: TargetSpec | None = None,
         *, spec: RunSpec | None = None, may_ask: bool = True, stop_slice: StopSlice | None = None,
+        look: Look | None = None,
     ) -> Run:  # fmt: skip
+        purse = Purse()
+        weighing = Weighing() if arm is not None else self.weighing(loaded, run_id, purse, may_ask=may_ask)
         root = self.bench.assemble(loaded.bundle, loaded.tree)
         target = self.bench.target(arm or self._spec(loaded.bundle))
         live = self._live() if arm is None and may_ask else None
         refuse_unbound(getattr(target, "source", None), loaded.bundle)
-        chat: Chat = self._chat(loaded, run_id, live) if arm is None else NoChat()
+        chat: Chat = self._chat(loaded, run_id, live, purse) if arm is None else NoChat()
         try:
             self._can_hear(suites)
             run = await evaluate(
@@ -385,18 +414,30 @@ class Measurer:
                 run=spec or self.manifest.run,
                 run_id=run_id,
                 upstream=self.upstream(loaded.bundle, arm),
-                scorers=self.bench.scorers(loaded.output_schema),
+                scorers=self.bench.scorers(loaded.output_schema, weighing.scorer),
                 clock=self.records.clock,
                 progress=self.progress,
                 limiter=self._limiter() if self.manifest.target.kind in ASKS_THERE else None,
                 stop_slice=stop_slice,
             )
             self._same_bytes(loaded, root, target)
+            if look is not None:
+                look(run, weighing.scorer)
         finally:
+            weighing.close()
             await target.close()
             if live is not None:
                 await live.close()
-        return run
+        return replace(run, calls=run.calls + weighing.calls, cost_usd=run.cost_usd + weighing.cost_usd)
+
+    def weighing(
+        self, loaded: Loaded, run_id: str = "", purse: Purse | None = None, *, may_ask: bool = False
+    ) -> Weighing:
+        """What this bundle's answers are weighed with; close it. Nothing is asked unless `may_ask`, only what is recorded is used."""
+        return open_weighing(
+            loaded, manifest=self.manifest, records=self.records, bench=self.bench, run_id=run_id,
+            purse=purse or Purse(), recordings=self._recordings, may_ask=may_ask,
+        )  # fmt: skip
 
     def _can_hear(self, suites: Sequence[Suite]) -> None:
         """Refuse, before anything is paid, to score languages that nothing here can tell apart."""
@@ -548,7 +589,7 @@ class Measurer:
     def _live(self) -> LiveChat | None:
         return None if self.manifest.run.calls == "replay-strict" else self.bench.live_chat(self.manifest.target)
 
-    def _chat(self, loaded: Loaded, run_id: str, live: LiveChat | None) -> RecordedChat:
+    def _chat(self, loaded: Loaded, run_id: str, live: LiveChat | None, purse: Purse | None = None) -> RecordedChat:
         spec, run = loaded.bundle.components[Part.MODEL].spec, self.manifest.run
         price = spec.get("price")
         replays = run.calls in ("replay-strict", "replay-or-live")
@@ -565,6 +606,7 @@ class Measurer:
             reads=self.upstream(loaded.bundle),
             limiter=self._limiter(),
             attempts=run.attempts,
+            purse=purse,
         )
 
     def _recordings(self) -> Mapping[str, RecordedCall]:
@@ -575,7 +617,8 @@ class Measurer:
 
     def _limiter(self) -> Limiter:
         target = self.manifest.target
-        return self.pacing.of(target.url or " ".join(target.command or (target.kind,)))
+        url = self.bench.address(target.url) if target.url else ""  # a judge may be asked at the same one
+        return self.pacing.of(url or " ".join(target.command or (target.kind,)))
 
     def _run_id(self, upstream: Mapping[str, str], evals: Mapping[str, str], suites: Sequence[Suite]) -> str:
         """The same for a run that was interrupted and goes on, another one for a run that starts anew."""

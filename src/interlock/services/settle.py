@@ -14,9 +14,11 @@ from enum import Enum
 from interlock.core.comparison import FAIL_ALPHA, Paired, mcnemar_p
 from interlock.core.curtailment import correction_settled, flawless_settled, floor_settled, verdict_settled
 from interlock.core.estimate import Clears, Estimate, clears
+from interlock.core.judges import PREFIX as JUDGE
 from interlock.core.repeats import Repeated
 from interlock.core.score import CaseResult
 from interlock.core.suite import Case, Slice, Suite, SuiteKind
+from interlock.services.judge_standing import asked_slices
 
 FLOORS = "EVAL-02"
 COMPARED = "EVAL-03"
@@ -197,6 +199,8 @@ class _Watched:
         """Is its standing in EVAL-02, and in each comparison, the same in every ending?"""
         if self.piece.estimand == "census" and not self.short:
             return False
+        if any(scorer.startswith(JUDGE) for scorer in self.floors):
+            return False  # a judge speaks once every reply is in
         if self._flawless and not flawless_settled(self._failures, self.tallies["case"].left):
             return False
         tallies = ((self.tallies[scorer], floor) for scorer, floor in self.floors.items())
@@ -258,7 +262,14 @@ class LostRelease:
         self._moved: set[tuple[str, str]] = set()
         family = sum(
             piece.estimand != "census" for suite in suites if suite.kind in _PAIRED for piece in suite.slices
-        )  # as `measure_regression` judges them: together
+        )  # as `measure_regression` judges them: together, with each slice as each judge sees it
+        family += sum(
+            judge.spec.endpoint is not None and piece.estimand != "census"
+            for suite in suites
+            if suite.kind in _PAIRED
+            for judge in suite.judges
+            for piece in asked_slices(suite, judge)
+        )
         self._watched = {
             (suite.name, piece.id): _watched(suite, piece, repeats, baselines, default_margin, max(family, 1))
             for suite in suites

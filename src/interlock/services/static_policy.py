@@ -147,8 +147,9 @@ def measure_calibration(context: StaticContext) -> Mapping[str, Any]:
     from interlock.core.support import SCORER
 
     evidence = loaded.answers.evidence
+    scorer = SCORER if evidence.scorer is None else evidence.scorer.pin
     policy = {name: evidence.of_slice(name).threshold for name in evidence.slices}
-    return promises(loaded.calibration, {**policy, EVERY: evidence.threshold}, loaded.bundle.parts(SHAPERS), SCORER)
+    return promises(loaded.calibration, {**policy, EVERY: evidence.threshold}, loaded.bundle.parts(SHAPERS), scorer)
 
 
 # ── SAFE-07 ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,17 +6,41 @@ from functools import lru_cache
 
 from interlock.core.citations import normalised
 from interlock.core.commitment import DENIALS
-from interlock.core.delivery import Weight
+from interlock.core.delivery import Weigh, Weight
+from interlock.core.errors import TargetError, TooLarge
 from interlock.core.phrase import folded_words
 from interlock.core.retrieved import Source
 from interlock.core.support import Passage, Sources, score_answer
 from interlock.core.words import sentences
+from interlock.ports import SupportScorer
 
 ABOUT_THE_SAME = 0.8
 """Share of all words of two sentences, figures and denials aside, that both must have to be about the same thing. Articles
 of one subject share many words; two sentences that share nearly all of them say the same thing, or contradict each other."""
 _LEAST = 5
 """Words that a sentence needs to be about anything that can be told."""
+
+
+def weigh_with(scorer: SupportScorer) -> Weigh:
+    """The evidence score of a statement by a scorer that a policy declares, with the exact checks beside.
+
+    A scorer that cannot be asked, or cannot cope with what it is given, means no evidence: a score of 0, and why. Whatever it gives,
+    a figure, name or denial that was found exactly to be wrong holds the score down.
+    """
+
+    def weigh(statement: str, question: str, sources: Sequence[Source], beside: Sequence[Source]) -> Weight:
+        exact = weigh_lexically(statement, question, sources, beside)
+        passages = [Passage(source.doc_id, source.text) for source in sources]
+        try:
+            support = scorer.support(statement, passages, question=question)
+        except (TargetError, TooLarge) as error:
+            return Weight(0.0, exact.doc_id, f"`{scorer.name}` gave no word: {error.message}"[:300], exact.against)
+        if not exact.why:
+            why = "; ".join(dict.fromkeys(f"{doubt.kind.value}: {doubt.why}" for doubt in support.doubts))[:300]
+            return Weight(support.score, exact.doc_id, why, exact.against)
+        return Weight(min(support.score, exact.score), exact.doc_id, exact.why, exact.against)
+
+    return weigh
 
 
 def weigh_lexically(statement: str, question: str, sources: Sequence[Source], beside: Sequence[Source]) -> Weight:

@@ -34,6 +34,7 @@ from interlock.testing.doubles import (
 )
 from interlock.testing.effect_contract import EffectStoreContract
 from interlock.testing.effects import MemoryEffectStore, sample_request
+from interlock.testing.support_contract import SupportScorerContract
 
 __all__ = [
     "BlobStoreContract",
@@ -53,6 +54,7 @@ __all__ = [
     "PlainSigner",
     "PointerStoreContract",
     "SignerContract",
+    "SupportScorerContract",
     "TreeContract",
     "TrialStoreContract",
     "refuses",

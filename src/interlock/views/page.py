@@ -7,7 +7,7 @@ from typing import Any
 
 from interlock.core.checks import Level
 from interlock.core.digest import short
-from interlock.core.rules import Standing
+from interlock.core.rules import Standing, percent
 from interlock.core.verdict import Outcome, Verdict, Word
 from interlock.views.risk_coverage import Bought
 from interlock.views.wording import span
@@ -191,12 +191,25 @@ def slice_rows(verdict: Verdict) -> tuple[SliceRow, ...]:
             row.get("suite", ""), row["slice"], row.get("title", ""), bool(row["critical"]), row.get("share"),
             row["passes"], row["n"], row.get("broken", 0), row.get("low", 0.0), row.get("high", 1.0),
             tuple(row.get("failed", ())),
-            tuple(FloorRow(f["scorer"], f["floor"], f["passes"], f["n"]) for f in row["floors"]),
+            tuple(FloorRow(_floor_name(f), f["floor"], f["passes"], f["n"]) for f in row["floors"]),
             without_ai.get((row.get("suite", ""), row["slice"])), row.get("curtailed", 0),
         )
         for row in _data(verdict, "EVAL-02").get("slices", ())
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda row: (not row.critical, row.low, row.slice)))
+
+
+def _floor_name(floor: Mapping[str, Any]) -> str:
+    """The scorer of a floor; of a judge, with the rate that decides, which is not what the judge says."""
+    if "corrected" not in floor:
+        return str(floor["scorer"])
+    found = floor["corrected"]
+    rate = (
+        "counts for nothing"
+        if found is None
+        else f"corrected {percent(found['low'])} to {percent(found['high'])}, each bound 95 % sure"
+    )
+    return f"{floor['scorer']} ({rate})"
 
 
 def moved_rows(verdict: Verdict) -> tuple[MovedRow, ...]:
