@@ -466,6 +466,6 @@ def test_a_judge_at_the_host_of_the_app_waits_at_the_same_limiter(
         desk = open_desk(settings, records, bench_of(settings), Bar(quiet=True))
         measurer = measurer_of(desk)
         (judge,) = desk.loaded.suites[0].judges
-        chat = measurer.judges.chat(judge, "run", [])
+        chat = measurer.jury.chat(judge, "run", [])
         assert chat._limiter is measurer._limiter()
         assert chat._limiter is measurer._chat(desk.loaded, "run", None)._limiter

@@ -13,7 +13,8 @@ from interlock.core.estimate import clopper_pearson
 from interlock.core.evidence import Evidence, Gap, Method
 from interlock.core.manifest import Part, Profile, Stage
 from interlock.core.verdict import Finding, Verdict, Waiver, Word, judge, valid_until, word_of
-from interlock.views.page import BundleColumn, PartCell, ReadingRow, ReportPage, RunSummary, WaiverRow
+from interlock.views.page import BundleColumn, PartCell, ReadingRow, ReportPage, WaiverRow
+from interlock.views.summary import RunSummary
 
 NOW = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
 CLEAN = {"findings": [], "examined": 14, "what": "rules"}

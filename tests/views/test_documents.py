@@ -14,8 +14,9 @@ from interlock.views.html import html_text
 from interlock.views.json_ import verdict_document, verdict_text
 from interlock.views.junit import junit_text
 from interlock.views.markdown import MOST_BYTES, markdown_text, marker
-from interlock.views.page import ReportPage, RunSummary
+from interlock.views.page import ReportPage
 from interlock.views.sarif import sarif_document
+from interlock.views.summary import RunSummary
 from interlock.views.terminal import verdict_lines
 
 RUN = RunSummary(4, 3, 0.04)

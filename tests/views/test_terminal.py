@@ -20,9 +20,10 @@ from interlock.core.rules import Standing
 from interlock.core.verdict import Outcome, Verdict, Word, valid_until, word_of
 from interlock.views.explain import explain_all_lines, explain_lines
 from interlock.views.history import history_lines
-from interlock.views.page import ReadingRow, ReportPage, RunSummary
+from interlock.views.page import ReadingRow, ReportPage
 from interlock.views.screen import wrapped
 from interlock.views.status import status_lines
+from interlock.views.summary import RunSummary
 from interlock.views.terminal import MOST_LINES, verdict_lines
 from interlock.views.wording import expiring, in_order, plain
 

@@ -33,7 +33,7 @@ from interlock.services.check import check as run_check
 from interlock.services.shelf import keep, resolve_digest
 from interlock.settings import read_settings
 from interlock.views.json_ import verdict_document
-from interlock.views.page import RunSummary
+from interlock.views.summary import RunSummary
 from interlock.views.terminal import verdict_lines
 from interlock.wiring import measuring, open_desk, read_feature
 

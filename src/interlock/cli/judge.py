@@ -95,7 +95,7 @@ def calibrate(
             return Exit.READY
         with measuring(settings):
             done = asyncio.run(
-                ask_about_all(found_suite, found, read, measurer_of(desk).judges, desk.loaded.release.limits)
+                ask_about_all(found_suite, found, read, measurer_of(desk).jury, desk.loaded.release.limits)
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         write_file(target, record_text(done.record))

@@ -31,9 +31,10 @@ from interlock.views.html import html_text
 from interlock.views.json_ import verdict_text
 from interlock.views.junit import junit_text
 from interlock.views.markdown import markdown_text
-from interlock.views.page import BundleColumn, PartCell, ReadingRow, ReportPage, RunSummary, WaiverRow
+from interlock.views.page import BundleColumn, PartCell, ReadingRow, ReportPage, WaiverRow
 from interlock.views.risk_coverage import bought_of
 from interlock.views.sarif import sarif_text
+from interlock.views.summary import RunSummary
 from interlock.wiring import read_feature, write_file
 
 Format = Literal["html", "text", "json", "junit", "sarif", "md", "intoto", "events"]

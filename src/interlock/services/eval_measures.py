@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interlock.core.checks import Limits
 from interlock.core.comparison import Paired, Row, decide, paired_from_trials
@@ -29,9 +29,10 @@ from interlock.services.eval_views import (
     wrong_answer,
 )
 from interlock.services.evaluate import Run
-from interlock.services.judged_pairs import JudgedPair, decided, judged_pairs
-from interlock.services.judged_pairs import about as about_judged
 from interlock.services.judged_rates import judge_named, judged_floor
+
+if TYPE_CHECKING:
+    from interlock.services.judged_pairs import JudgedPair
 
 _ABSTENTION = frozenset({SuiteKind.GOLD, SuiteKind.ADVERSARIAL, SuiteKind.REGRESSION})
 PAIRED = frozenset({SuiteKind.GOLD, SuiteKind.REGRESSION})
@@ -356,6 +357,9 @@ def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping
             rows[name] = census_row(name, piece, *(_tried(run, cases) for run in (baseline, candidate)))
         else:
             pairs[name], margins[name] = pair, suite.margin(piece.id, limits.default_margin)
+    # Loaded where two runs are compared: judges, their rubrics and their rates are a tenth of what a check has to load.
+    from interlock.services.judged_pairs import decided, judged_pairs
+
     judged = list(judged_pairs(baseline, candidate, named, ran_alike, limits.default_margin))
     alone = _judged_alone(judged, named, pairs)
     for name in alone:
@@ -385,7 +389,7 @@ def measure_regression(baseline: Run, candidate: Run, limits: Limits) -> Mapping
 
 
 def _judged_alone(
-    judged: Sequence[JudgedPair], named: Sequence[tuple[str, Suite, Slice]], pairs: Mapping[str, Paired]
+    judged: "Sequence[JudgedPair]", named: Sequence[tuple[str, Suite, Slice]], pairs: Mapping[str, Paired]
 ) -> set[str]:
     """Slices of which no case expects anything but a judge's word: there is nothing else to compare them by."""
     by_judges = {(one.suite.name, one.slice.id) for one in judged}
@@ -396,7 +400,9 @@ def _judged_alone(
     }  # fmt: skip
 
 
-def _about_judged(one: JudgedPair) -> dict[str, Any]:
+def _about_judged(one: "JudgedPair") -> dict[str, Any]:
+    from interlock.services.judged_pairs import about as about_judged
+
     rates = {}
     for side, (passes, n) in (("before", one.before), ("after", one.after)):
         interval = clopper_pearson(passes, n)

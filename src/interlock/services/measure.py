@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,6 @@ from interlock.services.eval_fallback import measure_fallback
 from interlock.services.eval_measures import grounding_of, measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
 from interlock.services.import_binding import refuse_unbound
-from interlock.services.jury import Jury
 from interlock.services.limiter import Limiter, Pacing
 from interlock.services.pack_measure import measure_packs, speaks
 from interlock.services.parts import Loaded, load_parts
@@ -43,6 +43,7 @@ from interlock.services.shelf import fetch
 from interlock.services.weighed_run import Weighing, open_weighing
 
 if TYPE_CHECKING:
+    from interlock.services.jury import Jury
     from interlock.services.tool_probes import Tried
 
 GROUNDED = "SAFE-01"
@@ -128,7 +129,13 @@ class Measurer:
     def __post_init__(self) -> None:
         self.pacing = Pacing(self.manifest.run)
         """The limiters of everything that this measurer asks: the app, its model, and whoever judges."""
-        self.judges = Jury(self.manifest, self.records, self.bench, self.pacing, self._recordings)
+
+    @cached_property
+    def jury(self) -> "Jury":
+        """Who asks the judges; loaded only where a suite has some."""
+        from interlock.services.jury import Jury
+
+        return Jury(self.manifest, self.records, self.bench, self.pacing, self._recordings)
 
     def upstream(self, bundle: Bundle, spec: TargetSpec | None = None) -> dict[str, str]:
         """What shapes a reply: the runtime parts, the app build, and how the app, or another target, is reached."""
@@ -154,8 +161,8 @@ class Measurer:
                 )
                 for bundle in bundles
             ]
-            if JUDGED.intersection(checks):
-                plans = [self.judges.added_to(plan, self.suites(loaded)) for plan in plans]
+            if JUDGED.intersection(checks) and _judged(self.suites(loaded)):
+                plans = [self.jury.added_to(plan, self.suites(loaded)) for plan in plans]
         if FALLBACK in checks and (arm := self.manifest.fallback) is not None:
             upstream = self.upstream(loaded.bundle, arm)
             plan = plan_run(loaded, gold(loaded.suites), upstream=upstream, trials=trials, run=self.manifest.run)
@@ -325,8 +332,8 @@ class Measurer:
         dated = DatedTrials(trials)
         run_id = self._run_id(self.upstream(loaded.bundle), asking.bundle.parts([Part.EVALS]), suites)
         run = await self._ask(loaded, suites, dated, run_id, spec=spec, stop_slice=stop_slice, look=look)
-        if judges:
-            run = await self.judges.hear(run)
+        if judges and _judged(run.suites):
+            run = await self.jury.hear(run)
         results = run.results.values()
         broken = Counter(trial.broken.value for result in results for trial in result.trials if trial.broken)
         ran = {
@@ -651,6 +658,10 @@ class Measurer:
 
     def _window(self, loaded: Loaded) -> timedelta:
         return timedelta(days=loaded.release.limits.drift_days)
+
+
+def _judged(suites: Iterable[Suite]) -> bool:
+    return any(suite.judges for suite in suites)
 
 
 def _asks(checks: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from interlock.core.verdict import Verdict, verdict_to_json
-from interlock.views.page import RunSummary, finding_rows
+from interlock.views.summary import RunSummary, finding_rows
 from interlock.views.wording import in_order, next_commands
 
 

@@ -7,7 +7,8 @@ from interlock.core.checks import Question
 from interlock.core.digest import short
 from interlock.core.evidence import Gap
 from interlock.core.verdict import Verdict
-from interlock.views.page import MovedRow, RunSummary, finding_rows, moved_rows
+from interlock.views.page import MovedRow, moved_rows
+from interlock.views.summary import RunSummary, finding_rows
 from interlock.views.terminal import run_line
 from interlock.views.wording import (
     MEANING,

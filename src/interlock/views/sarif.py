@@ -14,7 +14,7 @@ from interlock import __version__
 from interlock.core.catalogue import BY_ID
 from interlock.core.digest import short
 from interlock.core.verdict import Verdict
-from interlock.views.page import FindingRow, finding_rows
+from interlock.views.summary import FindingRow, finding_rows
 from interlock.views.wording import plain
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

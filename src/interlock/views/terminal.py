@@ -8,8 +8,8 @@ from interlock.core.checks import Question
 from interlock.core.digest import short
 from interlock.core.rules import Standing
 from interlock.core.verdict import Outcome, Verdict
-from interlock.views.page import RunSummary
 from interlock.views.screen import cut, painted, wrapped
+from interlock.views.summary import RunSummary
 from interlock.views.wording import (
     ASCII_SIGNS,
     SIGNS,
