@@ -144,7 +144,8 @@ def _ran(run: Run, suites: Sequence[Suite]) -> Mapping[str, Any]:
                 curtailed += 1
             elif trials:
                 ran += 1
-                faults.update({trial.fault.value for trial in trials if trial.fault is not None})
+                if failed := {trial.fault.value for trial in trials if trial.fault is not None}:
+                    faults.update(failed)
                 traced += all(trial.trace_id for trial in trials)
     return {
         "cases": cases,

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -360,7 +361,7 @@ class _Runner:
         try:
             if run.cost_cap_usd is not None and self._outside_usd > run.cost_cap_usd:
                 raise BrokenRun(Broken.CAP, f"the target has cost {self._outside_usd:.4f} US dollars")
-            async with asyncio.timeout_at(until), timeout:
+            async with nullcontext() if until is None else asyncio.timeout_at(until), timeout:
                 got = await self._reply(case, repeat, chat, caller)
             reply, calls, outside, trace_id = got.reply, got.calls, got.cost_usd, got.trace_id or trace_id
             if calls + chat.calls == 0:

@@ -70,10 +70,12 @@ class AppThreads:
 
     async def _living(self) -> "_Loop":
         loop = self._loop
-        if loop is not None and not await loop.lives() and self._loop is loop:  # nobody else has noticed meanwhile
+        if (
+            loop is not None and loop.silent and not await loop.lives() and self._loop is loop
+        ):  # not noticed by others yet
             self._left.append(loop)
             self._loop = None
-        if sum(left.silent for left in self._left) >= MAX_STUCK_LOOPS:
+        if self._left and sum(left.silent for left in self._left) >= MAX_STUCK_LOOPS:
             raise _stuck(f"the app blocked {MAX_STUCK_LOOPS} event loops and gave none of them back")
         if self._loop is None:
             self._loop = _Loop()

@@ -83,7 +83,9 @@ class ReplyModel(_Closed):
 
 
 _REPLY = TypeAdapter(ReplyModel)
-_PLAIN = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_PLAIN = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False
+).encode  # what holds itself recurses
 
 
 def read_reply(value: object) -> Reply:
