@@ -1,50 +1,30 @@
 """One eval run that answers every check that asks for it: the candidate, the baselines, the probes."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from interlock.core.bundle import Bundle
-from interlock.core.digest import Digest, of_value
-from interlock.core.errors import TargetError, UsageError
-from interlock.core.manifest import (
-    READS_STORED,
-    RUNTIME_PARTS,
-    TAKES_PROBES,
-    TAKES_TOOL_PROBES,
-    Manifest,
-    Part,
-    Price,
-    RunSpec,
-    TargetSpec,
-)
+from interlock.core.digest import Digest
+from interlock.core.errors import UsageError
+from interlock.core.manifest import Part, RunSpec
 from interlock.core.suite import Suite, SuiteKind
-from interlock.ports import Attempt, Bench, Chat, LiveChat, Progress, Records, SupportScorer, Target, TrialStore
-from interlock.services.calls import NoChat, Purse, RecordedChat
+from interlock.ports import Attempt, SupportScorer, TrialStore
+from interlock.services.asking import Look
 from interlock.services.curtail import StopSlice
 from interlock.services.drift import AGAINST_ITSELF, DatedTrials, can_move, measure_itself, within_window
 from interlock.services.eval_fallback import measure_fallback
 from interlock.services.eval_measures import grounding_of, measure_regression, measure_suite
-from interlock.services.evaluate import Run, RunPlan, evaluate, plan_run, trial_keys
-from interlock.services.import_binding import refuse_unbound
-from interlock.services.limiter import Limiter, Pacing
+from interlock.services.evaluate import Run, RunPlan, plan_run, trial_keys
 from interlock.services.pack_measure import measure_packs, speaks
 from interlock.services.parts import Loaded, load_parts
 from interlock.services.preregister import FixedTerms, loosened_since, plan_of, register, upstream_of
-from interlock.services.probes import measure_fuzz, measure_safe_path, probe, probe_cases
-from interlock.services.recorder import RecordedCall, parse_recordings
+from interlock.services.probing import Probing
 from interlock.services.rerun import full_scope
 from interlock.services.settle import LostRelease
 from interlock.services.shelf import fetch
-from interlock.services.weighed_run import Weighing, open_weighing
-
-if TYPE_CHECKING:
-    from interlock.services.jury import Jury
-    from interlock.services.tool_probes import Tried
 
 GROUNDED = "SAFE-01"
 REGRESSION = "EVAL-03"
@@ -54,8 +34,6 @@ PACKS = "SAFE-04"
 SUITE_CHECKS = frozenset({"EVAL-01", "EVAL-02", "SAFE-01", "SAFE-02", PACKS, "PRS-01"})
 PROBED = frozenset({"PRS-01", "PRS-02"})
 GUARDED = frozenset({"SAFE-05", "DOM-03"})
-HAS_APP = frozenset({"python", "http", "command"})
-"""Kinds of targets with an app in which an answer policy can sit."""
 JUDGED = frozenset({"EVAL-02", REGRESSION})
 """Checks that read the word of a judge."""
 TERMED = frozenset({"EVAL-02", "SAFE-02", PACKS})
@@ -63,14 +41,6 @@ TERMED = frozenset({"EVAL-02", "SAFE-02", PACKS})
 SAMPLED = frozenset({"SAFE-01", "PRS-01"})
 """Checks that rest on what a sample of the cases shows, whatever their slices: what was left out is told to them."""
 MOST_REPEATS = 50
-ASKS_HERE = frozenset({"python", "openai"})
-"""Kinds of targets that ask their model through the run's own chat, where a probe can spoil the output."""
-ASKS_THERE = frozenset({"http", "command"})
-"""Kinds of targets that are an endpoint themselves, with its own limiter."""
-
-
-Look = Callable[[Run, SupportScorer | None], None]
-"""What looks at a run while what its answers are weighed with can still be asked."""
 
 
 @dataclass(frozen=True)
@@ -113,38 +83,8 @@ class FreshTrials:
         self.trials.add(attempts)
 
 
-@dataclass
-class Measurer:
+class Measurer(Probing):
     """Runs suites and probes against the app, each trial at most once for the same upstream bytes."""
-
-    manifest: Manifest
-    app: Digest
-    records: Records
-    bench: Bench
-    progress: Progress
-    named: frozenset[str] = frozenset()
-    """Files that the bundle or the app build names: what may run."""
-    _recorded: Mapping[str, RecordedCall] | None = field(default=None, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.pacing = Pacing(self.manifest.run)
-        """The limiters of everything that this measurer asks: the app, its model, and whoever judges."""
-
-    @cached_property
-    def jury(self) -> "Jury":
-        """Who asks the judges; loaded only where a suite has some."""
-        from interlock.services.jury import Jury
-
-        return Jury(self.manifest, self.records, self.bench, self.pacing, self._recordings)
-
-    def upstream(self, bundle: Bundle, spec: TargetSpec | None = None) -> dict[str, str]:
-        """What shapes a reply: the runtime parts, the app build, and how the app, or another target, is reached."""
-        target = of_value((spec or self.manifest.target).model_dump(mode="json"), domain="interlock.target.v1")
-        return {**bundle.parts(RUNTIME_PARTS), "app": self.app, "target": target}
-
-    def suites(self, loaded: Loaded) -> tuple[Suite, ...]:
-        """The suites that the app itself is asked; those of kind baseline belong to the path without AI."""
-        return tuple(suite for suite in loaded.suites if suite.kind is not SuiteKind.BASELINE)
 
     def plan(
         self, loaded: Loaded, checks: Sequence[str], baselines: Mapping[Digest, Sequence[str]], *, again: bool
@@ -397,244 +337,6 @@ class Measurer:
             run.curtailed,
         )
 
-    async def _ask(
-        self, loaded: Loaded, suites: Sequence[Suite], trials: TrialStore, run_id: str, arm: TargetSpec | None = None,
-        *, spec: RunSpec | None = None, may_ask: bool = True, stop_slice: StopSlice | None = None,
-        look: Look | None = None,
-    ) -> Run:  # fmt: skip
-        purse = Purse()
-        weighing = Weighing() if arm is not None else self.weighing(loaded, run_id, purse, may_ask=may_ask)
-        root = self.bench.assemble(loaded.bundle, loaded.tree)
-        target = self.bench.target(arm or self._spec(loaded.bundle))
-        live = self._live() if arm is None and may_ask else None
-        refuse_unbound(getattr(target, "source", None), loaded.bundle)
-        chat: Chat = self._chat(loaded, run_id, live, purse) if arm is None else NoChat()
-        try:
-            self._can_hear(suites)
-            run = await evaluate(
-                loaded,
-                suites,
-                root=root,
-                target=target,
-                chat=chat,
-                trials=trials,
-                run=spec or self.manifest.run,
-                run_id=run_id,
-                upstream=self.upstream(loaded.bundle, arm),
-                scorers=self.bench.scorers(loaded.output_schema, weighing.scorer),
-                clock=self.records.clock,
-                progress=self.progress,
-                limiter=self._limiter() if self.manifest.target.kind in ASKS_THERE else None,
-                stop_slice=stop_slice,
-            )
-            self._same_bytes(loaded, root, target)
-            if look is not None:
-                look(run, weighing.scorer)
-        finally:
-            weighing.close()
-            await target.close()
-            if live is not None:
-                await live.close()
-        return replace(run, calls=run.calls + weighing.calls, cost_usd=run.cost_usd + weighing.cost_usd)
-
-    def weighing(
-        self, loaded: Loaded, run_id: str = "", purse: Purse | None = None, *, may_ask: bool = False
-    ) -> Weighing:
-        """What this bundle's answers are weighed with; close it. Nothing is asked unless `may_ask`, only what is recorded is used."""
-        return open_weighing(
-            loaded, manifest=self.manifest, records=self.records, bench=self.bench, run_id=run_id,
-            purse=purse or Purse(), recordings=self._recordings, may_ask=may_ask,
-        )  # fmt: skip
-
-    def _can_hear(self, suites: Sequence[Suite]) -> None:
-        """Refuse, before anything is paid, to score languages that nothing here can tell apart."""
-        wanted = [case.id for suite in suites for case in suite.cases if case.expect.language is not None]
-        if wanted and self.bench.languages() is None:
-            raise UsageError(
-                f"case `{wanted[0]}` expects a language, and nothing here tells languages apart",
-                hint='pip install "interlock[languages]"',
-            )
-
-    def _same_bytes(self, loaded: Loaded, root: Path, target: Target) -> None:
-        """Refuse a run that was not of the bytes that it would be evidence for.
-
-        Raises: TargetError when the app changed the bundle's files while it ran, or imported code that nobody named.
-        """
-        if not self.bench.intact(loaded.bundle, loaded.tree, root):
-            raise TargetError(
-                "the app changed the files of its bundle while it ran, so the run is evidence of nothing",
-                hint="an app reads from `root`; let it write elsewhere",
-            )
-        loaded_files = getattr(target, "loaded_files", None)
-        unnamed = sorted(set(loaded_files()) - self.named) if loaded_files else []
-        if unnamed:
-            raise TargetError(
-                f"the app runs `{unnamed[0]}`"
-                + (f" and {len(unnamed) - 1} more files" if len(unnamed) > 1 else "")
-                + ", which `app.files` does not claim",
-                hint="add what it imports to `app.files`, so that its edits are somebody's change",
-            )
-
-    async def probe(self, loaded: Loaded) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """The fuzz half of PRS-01 and the data of PRS-02: what the app does when the model writes nonsense."""
-        return await self._probe(loaded)
-
-    async def _probe(self, loaded: Loaded) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        safe_path = loaded.operations.on_parse_failure
-        if self.manifest.target.kind not in ASKS_HERE:  # its model is out of reach: asking would cost and spoil nothing
-            return measure_fuzz((), safe_path), measure_safe_path((), safe_path)
-        root = self.bench.assemble(loaded.bundle, loaded.tree)
-        target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
-        chat = self._chat(loaded, self._run_id({"probe": loaded.bundle.digest, "app": self.app}, {}, ()), live)
-        try:
-            probes = await probe(
-                loaded, probe_cases(self.suites(loaded)), root=root, target=target, chat=chat,
-                timeout_s=self.manifest.run.timeout_s,
-            )  # fmt: skip
-        finally:
-            await target.close()
-            if live is not None:
-                await live.close()
-        return measure_fuzz(probes, safe_path), measure_safe_path(probes, safe_path)
-
-    async def probe_tools(self, loaded: Loaded) -> "tuple[Tried, ...] | None":
-        """Calls that nobody may make, proposed in the app's own path; None where the app declares none that can be reached."""
-        from interlock.services.tool_probes import try_tool_probes
-
-        cases = probe_cases(self.suites(loaded), most=1)
-        declared = TAKES_TOOL_PROBES in self.manifest.app.capabilities
-        if not declared or self.manifest.target.kind not in ASKS_HERE or not cases:
-            return None
-        root = self.bench.assemble(loaded.bundle, loaded.tree)
-        target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
-        chat = self._chat(loaded, self._run_id({"tools": loaded.bundle.digest, "app": self.app}, {}, ()), live)
-        try:
-            return await try_tool_probes(
-                loaded, cases[0], root=root, target=target, chat=chat, timeout_s=self.manifest.run.timeout_s
-            )
-        finally:
-            await target.close()
-            if live is not None:
-                await live.close()
-
-    def _reads_stored(self) -> bool:
-        """Whether the app says that it reads stored outputs itself; else its schema says what it would read."""
-        return self.manifest.target.kind in HAS_APP and READS_STORED in self.manifest.app.capabilities
-
-    async def _contract(self, loaded: Loaded, old: Loaded) -> Mapping[str, Any]:
-        """What this bundle and the one that is live stored, each read by the other; nothing is asked of a model."""
-        from interlock.services.contract import app_reader, measure_contract, stored_outputs
-
-        made, stored = (
-            stored_outputs(self.records.trials, self._all_keys(each, (*self.suites(loaded), *self.suites(old))))
-            for each in (loaded.bundle, old.bundle)
-        )
-        case = next((case for suite in self.suites(loaded) for case in suite.cases), None)
-        if not self._reads_stored() or case is None:
-            return await measure_contract(loaded, old, made=made, stored=stored, reader=None, back_reader=None)
-        target = self.bench.target(self._spec(loaded.bundle))
-        try:
-            readers = [
-                app_reader(
-                    target,
-                    case,
-                    self.bench.assemble(each.bundle, each.tree),
-                    each.output_schema,
-                    self.manifest.run.timeout_s,
-                )
-                for each in (loaded, old)
-            ]
-            return await measure_contract(
-                loaded, old, made=made, stored=stored, reader=readers[0], back_reader=readers[1]
-            )
-        finally:
-            await target.close()
-
-    def _all_keys(self, bundle: Bundle, suites: Sequence[Suite]) -> set[Digest]:
-        """The names of all trials of a bundle on these suites, with every app build that it was evaluated with."""
-        from interlock.services.contract import apps_of
-
-        upstream, repeats = self.upstream(bundle), self.manifest.run.repeats
-        apps = apps_of(self.records, bundle, self.app)
-        return {key for app in apps for key in trial_keys(suites, {**upstream, "app": app}, repeats)}
-
-    def _takes_probes(self) -> bool:
-        """Whether the app says that it hands probes to its policy; one that does not is not asked, and not paid for."""
-        return self.manifest.target.kind in HAS_APP and TAKES_PROBES in self.manifest.app.capabilities
-
-    async def _probe_guardrail(self, loaded: Loaded) -> Mapping[str, Mapping[str, Any]]:
-        # Loaded when it is needed: the words of four languages come with it.
-        from interlock.services.guardrail_probes import Probed, measure_commitments, measure_live_path, probe_guardrail
-
-        probed: tuple[Probed, ...] = ()
-        cases = probe_cases(self.suites(loaded), most=1)
-        if self._takes_probes() and cases:
-            root = self.bench.assemble(loaded.bundle, loaded.tree)
-            target, live = self.bench.target(self._spec(loaded.bundle)), self._live()
-            chat = self._chat(loaded, self._run_id({"guardrail": loaded.bundle.digest, "app": self.app}, {}, ()), live)
-            try:
-                probed = await probe_guardrail(
-                    loaded, cases[0], root=root, target=target, chat=chat, timeout_s=self.manifest.run.timeout_s
-                )
-            finally:
-                await target.close()
-                if live is not None:
-                    await live.close()
-        takes = self._takes_probes()
-        return {
-            "SAFE-05": measure_live_path(probed, declared=takes),
-            "DOM-03": measure_commitments(loaded, probed, declared=takes),
-        }
-
-    def _spec(self, bundle: Bundle) -> TargetSpec:
-        """How this bundle is reached: `{model}` in the path of recorded replies stands for the id of its model."""
-        spec = self.manifest.target
-        if spec.path is None or "{model}" not in spec.path:
-            return spec
-        return spec.model_copy(update={"path": spec.path.replace("{model}", bundle.components[Part.MODEL].spec["id"])})
-
-    def _live(self) -> LiveChat | None:
-        return None if self.manifest.run.calls == "replay-strict" else self.bench.live_chat(self.manifest.target)
-
-    def _chat(self, loaded: Loaded, run_id: str, live: LiveChat | None, purse: Purse | None = None) -> RecordedChat:
-        spec, run = loaded.bundle.components[Part.MODEL].spec, self.manifest.run
-        price = spec.get("price")
-        replays = run.calls in ("replay-strict", "replay-or-live")
-        return RecordedChat(
-            mode=run.calls,
-            live=live,
-            store=self.records.calls,
-            clock=self.records.clock,
-            run=run_id,
-            recordings=self._recordings() if replays else {},
-            fingerprint=spec.get("fingerprint") or f"{spec['provider']}:{spec['id']}",
-            price=None if price is None else Price.model_validate(price),
-            cap_usd=run.cost_cap_usd,
-            reads=self.upstream(loaded.bundle),
-            limiter=self._limiter(),
-            attempts=run.attempts,
-            purse=purse,
-        )
-
-    def _recordings(self) -> Mapping[str, RecordedCall]:
-        """Read once: they do not change while something is measured, and many mutants read them."""
-        if self._recorded is None:
-            self._recorded = parse_recordings(self.bench.recordings(self.manifest.run.recordings))
-        return self._recorded
-
-    def _limiter(self) -> Limiter:
-        target = self.manifest.target
-        url = self.bench.address(target.url) if target.url else ""  # a judge may be asked at the same one
-        return self.pacing.of(url or " ".join(target.command or (target.kind,)))
-
-    def _run_id(self, upstream: Mapping[str, str], evals: Mapping[str, str], suites: Sequence[Suite]) -> str:
-        """The same for a run that was interrupted and goes on, another one for a run that starts anew."""
-        asked = [[suite.name, len(suite.cases)] for suite in suites]  # a smoke set is a part of what its files hold
-        named = {"upstream": dict(upstream), "evals": dict(evals), "suites": asked}
-        base = of_value(named, domain="interlock.run.v1").removeprefix("sha256:")[:16]
-        finished = sum(fact.body["id"].startswith(base) for fact in self.records.ledger.facts("run"))
-        return f"{base}-{finished + 1}"
-
     def _fresh(self, loaded: Loaded, checks: Sequence[str], baselines: Iterable[Digest], *, again: bool) -> FreshTrials:
         """The stored trials that a run may reuse: young enough to be evidence and, where bundles are compared, close in time."""
         now = self._now()
@@ -652,9 +354,6 @@ class Measurer:
         # INVARIANT: what moved by itself between two days must not look like what the change did.
         close = within_window(fresh, arms, now=now, window=window)
         return fresh if close else FreshTrials(self.records.trials, max(fresh.not_before, now - window))
-
-    def _now(self) -> datetime:
-        return self.records.clock.now()
 
     def _window(self, loaded: Loaded) -> timedelta:
         return timedelta(days=loaded.release.limits.drift_days)
