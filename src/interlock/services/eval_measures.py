@@ -10,6 +10,7 @@ from interlock.core.checks import Limits
 from interlock.core.comparison import Paired, Row, decide, paired_from_trials
 from interlock.core.digest import of_value
 from interlock.core.estimate import clopper_pearson
+from interlock.core.judges import PREFIX as JUDGE
 from interlock.core.packs import confirmed
 from interlock.core.repeats import Repeated, census
 from interlock.core.score import CaseResult
@@ -29,7 +30,6 @@ from interlock.services.eval_views import (
     wrong_answer,
 )
 from interlock.services.evaluate import Run
-from interlock.services.judged_rates import judge_named, judged_floor
 
 if TYPE_CHECKING:
     from interlock.services.judged_pairs import JudgedPair
@@ -221,9 +221,12 @@ def _floors(run: Run, suite: Suite, piece: Slice, cases: Sequence[Case]) -> list
     """The floors of a slice: its own, and of scorers that it has no own one for those of `*`, unless each of its cases counts."""
     rows = []
     for scorer, floor in suite.floors(piece).items():
-        if (judge := judge_named(suite, scorer)) is not None:
-            rows.append(judged_floor(run, suite, piece, judge, floor))
-            continue
+        if scorer.startswith(JUDGE):
+            from interlock.services.judged_rates import judge_named, judged_floor
+
+            if (judge := judge_named(suite, scorer)) is not None:
+                rows.append(judged_floor(run, suite, piece, judge, floor))
+                continue
         found = _units(run, suite, cases, scorer)
         passes = found[_Mark.PASSED]
         rows.append({"scorer": scorer, "floor": floor, "passes": passes, "n": passes + found[_Mark.FAILED]})

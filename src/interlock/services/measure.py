@@ -18,7 +18,6 @@ from interlock.services.drift import AGAINST_ITSELF, DatedTrials, can_move, meas
 from interlock.services.eval_fallback import measure_fallback
 from interlock.services.eval_measures import grounding_of, measure_regression, measure_suite
 from interlock.services.evaluate import Run, RunPlan, plan_run, trial_keys
-from interlock.services.pack_measure import measure_packs, speaks
 from interlock.services.parts import Loaded, load_parts
 from interlock.services.preregister import FixedTerms, loosened_since, plan_of, register, upstream_of
 from interlock.services.probing import Probing
@@ -172,6 +171,8 @@ class Measurer(Probing):
             total = total.plus(spent)
             found = dict(measure_suite(run, grounded or None))
             if PACKS in checks:
+                from interlock.services.pack_measure import measure_packs, speaks
+
                 found[PACKS] = measure_packs(run, loaded, self.bench.languages() if speaks(loaded) else None)
             for id, row in found.items():
                 if id in checks:

@@ -6,7 +6,7 @@ from datetime import date
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from importlib.metadata import entry_points
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import jsonschema_rs
 from pydantic import BaseModel, Field
@@ -15,7 +15,6 @@ from interlock.core.actions import ActionMap
 from interlock.core.answer import AnswerPolicy
 from interlock.core.binding import FeatureStr, NameStr, Str, Strict, bind
 from interlock.core.bundle import Bundle, Component
-from interlock.core.calibration import Calibration
 from interlock.core.checks import LIMITS, Limits
 from interlock.core.digest import FileEntry, of_bytes
 from interlock.core.document import Document
@@ -35,6 +34,9 @@ from interlock.ports import Tree
 from interlock.services.globs import matching
 from interlock.services.judge_files import read_judges
 from interlock.services.lock import MANIFEST, case_pattern
+
+if TYPE_CHECKING:
+    from interlock.core.calibration import Calibration
 
 _NO_MARKS = Marks({}, {})
 _DIALECTS = (
@@ -101,7 +103,7 @@ class Loaded:
     suites: Sequence[Suite]
     texts: tuple[tuple[Part, str, str], ...]
     traffic: TrafficProfile | None = None
-    calibration: Calibration | None = None
+    calibration: "Calibration | None" = None
 
     def text(self, path: str) -> str | None:
         """The text of one file of the bundle, or None for bytes that are no text."""
@@ -378,7 +380,7 @@ def load_parts(bundle: Bundle, tree: Tree, *, like: Loaded | None = None, suites
     glossary = reader.model(Glossary, guard["glossary"])
     actions = reader.model(ActionMap, guard["actions"]) if guard.get("actions") else None
     answers = reader.model(AnswerPolicy, guard["answers"])
-    calibration = reader.model(Calibration, guard["calibration"]) if guard.get("calibration") else None
+    calibration = _calibration(reader, guard["calibration"]) if guard.get("calibration") else None
     operations = reader.model(Operations, run["operations"])
     runbook = reader.attempt(lambda: parse_guide(reader.text(run["runbook"]), run["runbook"]))
     escalation = reader.attempt(lambda: parse_guide(reader.text(run["escalation"]), run["escalation"]))
@@ -415,6 +417,12 @@ def load_parts(bundle: Bundle, tree: Tree, *, like: Loaded | None = None, suites
         traffic,
         calibration,
     )
+
+
+def _calibration(reader: _Reader, path: str) -> "Calibration | None":
+    from interlock.core.calibration import Calibration  # with what chooses and proves thresholds
+
+    return reader.model(Calibration, path)
 
 
 def _texts(bundle: Bundle, content: Mapping[str, bytes]) -> Iterable[tuple[Part, str, str]]:
