@@ -264,7 +264,7 @@ class Suite:
 
 def _case_value(case: Case) -> dict[str, Any]:
     value = case.model_dump(mode="json")
-    return {**value, "expect": _without_none(value["expect"], "language")}
+    return {**value, "expect": _without_none(_without_none(value["expect"], "language"), "reference")}
 
 
 def _without_none(value: dict[str, Any], key: str) -> dict[str, Any]:

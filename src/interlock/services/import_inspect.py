@@ -161,10 +161,9 @@ def _whole(header: Document, seen: int) -> None:
 def _scorer(header: Document, options: ImportOptions) -> tuple[str, ...]:
     results = header.value.get("results")
     scores = results.get("scores") if isinstance(results, dict) else None
+    rows = scores if isinstance(scores, list) else []
     names = list(
-        dict.fromkeys(
-            str(one["name"]) for one in scores or () if isinstance(one, dict) and isinstance(one.get("name"), str)
-        )
+        dict.fromkeys(str(one["name"]) for one in rows if isinstance(one, dict) and isinstance(one.get("name"), str))
     )
     if options.scorers:
         missing = [name for name in options.scorers if name not in names]
@@ -305,7 +304,10 @@ def _reply(document: Document, path: Path, sample: Mapping[str, Any]) -> dict[st
     for message in messages if isinstance(messages, list) else ():
         if not isinstance(message, dict) or message.get("role") != "assistant":
             continue
-        for call in message.get("tool_calls") or ():
+        made = message.get("tool_calls")
+        if made is not None and not isinstance(made, list):
+            raise document.error((*path, "messages"), "`tool_calls` is no list", hint="is the file whole?")
+        for call in made or ():
             if not isinstance(call, dict) or not isinstance(call.get("function"), str):
                 raise document.error((*path, "messages"), "a tool call without `function`", hint="is the file whole?")
             arguments = call.get("arguments")
