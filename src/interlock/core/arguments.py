@@ -87,7 +87,7 @@ def read_arguments(arguments: object) -> Judged | Unread:
     if not isinstance(arguments, Mapping):
         return Unread("arguments_malformed", "the arguments are not a mapping")
     try:
-        parts = _parts(arguments)
+        parts, value = _parts(arguments)
         text = "{" + ",".join([f"{_quoted(name)}:{part}" for name, part in parts.items()]) + "}"
         content = text.encode()
     except (DocumentError, TypeError, ValueError, RecursionError) as fault:
@@ -96,7 +96,8 @@ def read_arguments(arguments: object) -> Judged | Unread:
         return _too_large()
     if len(content) > MAX_ARGUMENTS:
         return _too_large()
-    return Judged(content, _scan(text, 0)[0], parts)
+    # Text, integers and nothing come back from their canonical bytes as themselves; anything else is read back from them.
+    return Judged(content, _scan(text, 0)[0] if value is None else value, parts)
 
 
 def _too_large() -> Unread:
@@ -107,13 +108,20 @@ class _Deep(Exception):  # never leaves this file
     """More levels than any honest call has."""
 
 
-def _parts(arguments: Mapping[Any, Any]) -> dict[str, str]:
-    """Each argument in canonical JSON, in the order of the names."""
+def _parts(arguments: Mapping[Any, Any]) -> tuple[dict[str, str], dict[str, Any] | None]:
+    """Each argument in canonical JSON, in the order of the names; and the values, where all are text, integers or nothing."""
     parts: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    plain = True
     for name in _ordered(arguments):
-        value = arguments[name]
-        parts[name] = _quoted(value) if type(value) is str else _written(value, 1)
-    return parts
+        value = values[name] = arguments[name]  # asked for once: the next answer might be another one
+        kind = type(value)
+        if kind is str:
+            parts[name] = _quoted(value)
+        else:
+            plain = plain and (kind is int or value is None)
+            parts[name] = _written(value, 1)
+    return parts, values if plain else None
 
 
 def _ordered(value: Mapping[Any, Any]) -> list[str]:

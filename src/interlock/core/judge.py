@@ -172,7 +172,7 @@ class Policy:
             effect=row.action.effect if row else None,
             tool_digest=self.tool_digests.get(tool, ""),
             arguments=judged.content if judged else b"",
-            provenance=MappingProxyType({**facts.origins, **facts.embedded} if facts else {}),
+            provenance=_found(facts),
             budgets=_budget_asks(row, judged) if stands and row and judged else (),
             idempotency=_idempotency(row, caller, judged) if stands and row and judged else None,
             approval=row.terms if verdict is _ASK and row else None,
@@ -186,6 +186,12 @@ class Policy:
             mode=mode,
             facts=facts,
         )
+
+
+def _found(facts: Facts | None) -> Mapping[str, Origin]:
+    if facts is None:
+        return MappingProxyType({})
+    return MappingProxyType({**facts.origins, **facts.embedded} if facts.embedded else facts.origins)
 
 
 # ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────────
