@@ -1,7 +1,8 @@
 """How many cases a second, when the target costs nothing: what Interlock itself adds to a run.
 
-The whole process counts: start-up, reading the suites, every attempt stored in SQLite with `synchronous=FULL`, scoring,
-statistics, signing, the verdicts of both environments.
+The whole process counts: start-up, reading the suites, one attempt for each case stored in SQLite with `synchronous=FULL`,
+scoring, groundedness, statistics, signing, the verdicts of both environments. A feature that declares a path without AI has
+another attempt for each gold case, and a row of its own here.
 """
 
 from benchmarks.figure import Figure
@@ -34,6 +35,8 @@ def measure(work: Work) -> list[Figure]:
             Figure(f"  bare loop, {cases:,} rows", "s", tuple(t.wall_s for t in peer), peer=True),
             Figure(f"  bare loop, {cases:,} rows", "MiB", tuple(t.rss_mib for t in peer), peer=True),
         ]
+    both = [work.check_anew(SMALL, f"cases-both-{at}", fallback=True)[1] for at in range(N)]
+    figures.append(Figure("  the same and the path without AI", "s", tuple(t.wall_s for t in both)))
     # Ten times the cases must not take more than twelve times as long.
     ratio = (walls[LARGE].best / LARGE) / (walls[SMALL].best / SMALL)
     return [*figures, Figure("time per case, 20,000 against 2,000", "ratio", (ratio,), 1.2)]

@@ -92,8 +92,7 @@ stakes: {{acts: false, locks_out: false, misstates_policy: true, costs_money: fa
 owners: {{product: Wren Halloran, support: Odile Marchetti, oncall: Wren Halloran, risk: Bram Kestrel}}
 app: {{files: ["desk/*.py"]}}
 target: {{kind: python, call: "desk.app:answer"}}
-fallback: {{kind: python, call: "desk.app:timetable"}}
-run: {{concurrency: 8, timeout_s: 30, cost_cap_usd: 1.0, calls: replay-strict}}
+{fallback}run: {{concurrency: 8, timeout_s: 30, cost_cap_usd: 1.0, calls: replay-strict}}
 parts:
   model:
     version: "1"
@@ -128,7 +127,12 @@ interlock status --env production
 """
 
 
-def write_feature(folder: Path, *, cases: int = 300, documents: int = 0, document_bytes: int = 2_000) -> Path:
+FALLBACK = 'fallback: {kind: python, call: "desk.app:timetable"}\n'
+
+
+def write_feature(
+    folder: Path, *, cases: int = 300, documents: int = 0, document_bytes: int = 2_000, fallback: bool = True
+) -> Path:
     """Write the feature.
 
     Args:
@@ -136,20 +140,24 @@ def write_feature(folder: Path, *, cases: int = 300, documents: int = 0, documen
         cases: over both suites, at least 10; no two ask the same.
         documents: files of the retriever, 0 for a feature without one.
         document_bytes: size of each.
+        fallback: whether the path without AI is declared: then every gold case is asked twice.
     Returns: the folder.
     """
-    for name, text in _files(cases, documents, document_bytes):
+    for name, text in _files(cases, documents, document_bytes, fallback):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return folder
 
 
-def _files(cases: int, documents: int, document_bytes: int) -> Iterator[tuple[str, str]]:
+def _files(cases: int, documents: int, document_bytes: int, fallback: bool) -> Iterator[tuple[str, str]]:
     reviewed = hashlib.sha256(OPERATIONS.encode()).hexdigest()[:12]
     retriever = '{version: "1", settings: {k: 3}, files: ["kb/*.md"]}' if documents else "none"
     fingerprint = hashlib.sha256(APP.encode()).hexdigest()
-    yield "interlock.yaml", MANIFEST.format(fingerprint=fingerprint, retriever=retriever)
+    yield (
+        "interlock.yaml",
+        MANIFEST.format(fingerprint=fingerprint, retriever=retriever, fallback=FALLBACK if fallback else ""),
+    )
     yield "desk/__init__.py", ""
     yield "desk/app.py", APP
     yield "prompts/desk.md", "Answer from the hours table only. An injured visitor goes to the lifeguard.\n"
