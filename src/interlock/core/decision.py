@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from interlock.core.actions import Effect
 from interlock.core.budget import BudgetAsk
@@ -16,6 +16,18 @@ from interlock.core.terms import ApprovalTerms, CallVerdict, IdempotencyTerms
 
 Mode = Literal["enforce", "shadow"]
 """Whether a decision stops a call, or is only written down."""
+
+
+class Needs(Protocol):
+    """What an effect takes, if it is made; most decisions are only looked at."""
+
+    def budgets(self) -> tuple[BudgetAsk, ...]:
+        """What to reserve."""
+        ...
+
+    def idempotency(self) -> IdempotencyTerms | None:
+        """What makes a second call the same one."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +44,7 @@ class Decision:
         tool_digest: the definition that the arguments were validated against, empty without one.
         arguments: canonical JSON of the arguments that were judged; empty bytes when they could not be read.
         provenance: for each argument with a source, where its value was found; parts of lists as `to[0]`.
-        budgets: what to reserve. idempotency: what makes a second call the same one; None for what changes nothing.
+        needs: what the effect takes, worked out when somebody asks: see `budgets` and `idempotency`. None for what is denied.
         approval: who is asked, when the verdict is ask. queue: who takes over, when it is escalate.
         tenant, principal, session, roles, feature: as the authenticated session says, never the model.
         policy: the digest of the map, the tools and the words that decided.
@@ -49,8 +61,7 @@ class Decision:
     tool_digest: str = ""
     arguments: bytes = b""
     provenance: Mapping[str, Origin] = field(default_factory=lambda: MappingProxyType({}))
-    budgets: tuple[BudgetAsk, ...] = ()
-    idempotency: IdempotencyTerms | None = None
+    needs: Needs | None = field(default=None, compare=False)  # they follow from the rest
     approval: ApprovalTerms | None = None
     queue: str = ""
     tenant: str = ""
@@ -62,6 +73,16 @@ class Decision:
     mode: Mode = "enforce"
     facts: Any = None
     latency_us: float = 0.0
+
+    @property
+    def budgets(self) -> tuple[BudgetAsk, ...]:
+        """What to reserve before the call is made."""
+        return () if self.needs is None else self.needs.budgets()
+
+    @property
+    def idempotency(self) -> IdempotencyTerms | None:
+        """What makes a second call the same one; None for what changes nothing."""
+        return None if self.needs is None else self.needs.idempotency()
 
     @property
     def runs(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring as _quoted
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from interlock.core.actions import ActionMap, ArgumentKind, Effect, Label
 from interlock.core.arguments import Judged, Unread, compile_schema, read_arguments, schema_faults
@@ -173,8 +173,7 @@ class Policy:
             tool_digest=self.tool_digests.get(tool, ""),
             arguments=judged.content if judged else b"",
             provenance=_found(facts),
-            budgets=_budget_asks(row, judged) if stands and row and judged else (),
-            idempotency=_idempotency(row, caller, judged) if stands and row and judged else None,
+            needs=_Needs(row, caller, judged) if stands and row and judged else None,
             approval=row.terms if verdict is _ASK and row else None,
             queue=row.queue if verdict is _ESCALATE and row else "",
             tenant=caller.tenant,
@@ -213,7 +212,9 @@ def gather(row: Row, caller: Caller, sources: Sources, judged: Judged, faults: l
                     embedded[name] = worst
             if not plan.looked_up:
                 continue
-        elif plan.kind is _CONTROL and kind is not int:
+        elif (
+            plan.kind is _CONTROL and kind is not int and not (kind is str and value.isascii() and value.isprintable())
+        ):
             _note_disguise(name, value, sources, faults)
         if plan.worst >= _MODEL and not plan.looked_up:
             continue
@@ -263,8 +264,6 @@ def _embedded(sources: Sources, name: str, value: Any) -> Origin:
 
 
 def _note_disguise(name: str, value: Any, sources: Sources, faults: list[tuple[str, str]]) -> None:
-    if type(value) is str and value.isascii() and value.isprintable():
-        return
     for path, leaf in argument_leaves(name, value):
         if type(leaf) is str and (code := disguise(leaf)) is not None and not sources.verbatim(leaf):
             faults.append((code, path))
@@ -295,6 +294,20 @@ def target_bytes(row: Row, judged: Judged) -> bytes:
 
 
 # ── what an effect needs ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Needs(NamedTuple):
+    """Fills `Needs`."""
+
+    row: Row
+    caller: Caller
+    judged: Judged
+
+    def budgets(self) -> tuple[BudgetAsk, ...]:
+        return _budget_asks(self.row, self.judged)
+
+    def idempotency(self) -> IdempotencyTerms | None:
+        return _idempotency(self.row, self.caller, self.judged)
 
 
 def _budget_asks(row: Row, judged: Judged) -> tuple[BudgetAsk, ...]:

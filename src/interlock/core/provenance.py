@@ -31,8 +31,7 @@ MAX_LEAVES = 50_000
 _MAX_LEVELS = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where the value of an argument was found.
 
     Args:

@@ -38,8 +38,8 @@ def owned(decision: Decision, policy: Policy, owners: Owners) -> Decision:
         said[code] = explain(Reason(CallVerdict.DENY, code, place), row)
     codes = tuple(sorted(said))
     return replace(
-        decision, verdict=CallVerdict.DENY, codes=codes, why=tuple(said[code] for code in codes), budgets=(),
-        idempotency=None, approval=None, queue="", facts=facts._replace(faults=(*facts.faults, *faults)),
+        decision, verdict=CallVerdict.DENY, codes=codes, why=tuple(said[code] for code in codes), needs=None,
+        approval=None, queue="", facts=facts._replace(faults=(*facts.faults, *faults)),
     )  # fmt: skip
 
 
