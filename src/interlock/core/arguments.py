@@ -77,14 +77,14 @@ def read_arguments(arguments: object) -> Judged | Unread:
     >>> read_arguments('{"a": 1, "a": 2}').code
     'arguments_malformed'
     """
-    if isinstance(arguments, bytes | bytearray | str):
+    if type(arguments) is not dict and isinstance(arguments, bytes | bytearray | str):
         if len(arguments) > MAX_ARGUMENTS:
             return _too_large()
         try:
             arguments = _STRICT.decode(arguments if isinstance(arguments, str) else bytes(arguments).decode())
         except (ValueError, RecursionError) as fault:  # also what is not UTF-8
             return Unread("arguments_malformed", f"the arguments are not strict JSON: {str(fault)[:200]}")
-    if not isinstance(arguments, Mapping):
+    if type(arguments) is not dict and not isinstance(arguments, Mapping):
         return Unread("arguments_malformed", "the arguments are not a mapping")
     try:
         parts, value = _parts(arguments)

@@ -236,16 +236,16 @@ def gather(row: Row, caller: Caller, sources: Sources, judged: Judged, faults: l
         ]
         restricted = sources.restricted_in(texts, row.beyond)
     return Facts(
-        arguments=judged.value,
-        origins=origins,
-        embedded=embedded,
-        roles=caller.roles,
-        session=caller.known,
-        faults=tuple(faults),
-        repeated=_repeated(row, sources, judged) if row.changes and sources.has_done else "",
-        restricted=restricted,
-        requested=sources.asks(row.phrases),
-        words=row.words,
+        judged.value,
+        origins,
+        embedded,
+        caller.roles,
+        caller.known,
+        tuple(faults),
+        _repeated(row, sources, judged) if row.changes and sources.has_done else "",
+        restricted,
+        sources.asks(row.phrases),
+        row.words,
     )
 
 

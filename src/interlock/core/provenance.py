@@ -368,7 +368,7 @@ class Sources:
         form = address(value)
         if form is not None and form in self._said_addresses:
             return SAID
-        if (form is None or form[0] == "#") and _within(plain, self._said):
+        if (form is None or form[0] == "#") and plain in self._said and _within(plain, self._said):
             return SAID
         best = self._equal.get(value)
         if form is not None:
