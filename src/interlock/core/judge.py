@@ -163,27 +163,28 @@ class Policy:
                 sentences[reason.code] += ("; " if sentences[reason.code] else "") + text
             codes, why = tuple(sentences), tuple(sentences.values())
         stands = verdict is not _DENY and row is not None and judged is not None
+        # By position: a decision has two dozen fields, and their names cost as much as finding a value.
         return Decision(
-            verdict=verdict,
-            codes=codes,
-            why=why,
-            tool=tool,
-            action=row.action.action if row else "",
-            effect=row.action.effect if row else None,
-            tool_digest=self.tool_digests.get(tool, ""),
-            arguments=judged.content if judged else b"",
-            provenance=_found(facts),
-            needs=_Needs(row, caller, judged) if stands and row and judged else None,
-            approval=row.terms if verdict is _ASK and row else None,
-            queue=row.queue if verdict is _ESCALATE and row else "",
-            tenant=caller.tenant,
-            principal=caller.principal,
-            session=caller.session,
-            roles=caller.roles,
-            feature=caller.feature,
-            policy=self.digest,
-            mode=mode,
-            facts=facts,
+            verdict,
+            codes,
+            why,
+            tool,
+            row.action.action if row else "",
+            row.action.effect if row else None,
+            self.tool_digests.get(tool, ""),
+            judged.content if judged else b"",
+            _found(facts),
+            _Needs(row, caller, judged) if stands and row and judged else None,
+            row.terms if verdict is _ASK and row else None,
+            row.queue if verdict is _ESCALATE and row else "",
+            caller.tenant,
+            caller.principal,
+            caller.session,
+            caller.roles,
+            caller.feature,
+            self.digest,
+            mode,
+            facts,
         )
 
 

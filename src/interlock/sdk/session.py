@@ -45,6 +45,7 @@ class Session:
         self, policy: Policy, caller: Caller, mode: Mode, memory: LabelMemory, book: EffectBook, owners: Owners | None = None
     ) -> None:  # fmt: skip
         self.policy = policy
+        self._limits = policy.table.actions.session
         self.caller = caller
         self.mode: Mode = mode
         self.memory = memory
@@ -252,7 +253,7 @@ class Session:
 
     def _used_up(self, number: int) -> str:
         """The code of the first limit of the session that is reached; empty while there is none."""
-        limits = self.policy.table.actions.session
+        limits = self._limits
         if number > limits.calls:
             return "session_calls"
         if self._ticks() - self._began > limits.seconds:
