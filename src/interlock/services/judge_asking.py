@@ -13,6 +13,7 @@ from interlock.core.score import Absent, Broken
 from interlock.patience import MAX_RUN_WAIT_S, MAX_WAIT_S, Caller, Patience
 from interlock.ports import LiveChat
 from interlock.services.calls import RecordedChat
+from interlock.services.gathered import gathered
 
 FINAL = frozenset({Broken.CAP, Broken.DRIFT})
 """Kinds after which a judge is asked nothing more: the rest would end alike, and be paid for."""
@@ -86,13 +87,7 @@ class Bailiff:
 
     async def all(self, work: Sequence[tuple[Exhibit, str]]) -> list[Said]:
         """What it says of each (exhibit, seed), in their order."""
-        tasks = [asyncio.create_task(self.ask(exhibit, seed)) for exhibit, seed in work]
-        try:
-            return list(await asyncio.gather(*tasks))
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        return await gathered(self.ask(exhibit, seed) for exhibit, seed in work)
 
     async def ask(self, exhibit: Exhibit, seed: str) -> Said:
         """What it says of one answer. Everything that goes wrong with the judge is in the result.

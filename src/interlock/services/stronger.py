@@ -21,6 +21,7 @@ from interlock.core.support import Passage, Sources, Support, score_answer
 from interlock.core.words import sentences
 from interlock.patience import Caller, Patience
 from interlock.ports import Inference, LiveChat
+from interlock.services.gathered import gathered
 from interlock.services.judge_asking import PinnedChat, same_model
 from interlock.services.limiter import Limiter
 
@@ -131,13 +132,7 @@ class EndpointSupport:
                 raise BrokenRun(Broken.PROTOCOL, word, retry=False)
             return word
 
-        tasks = [asyncio.create_task(one(claim)) for claim in claims]
-        try:
-            return list(await asyncio.gather(*tasks))
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        return await gathered(one(claim) for claim in claims)
 
     async def _direct(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         assert self._live is not None  # one of the two ways is given
